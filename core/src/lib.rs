@@ -1,0 +1,16 @@
+//! What health data is: reading exports, keeping samples, answering queries, writing formats.
+//!
+//! This crate knows no network, no TLS and no terminal. Of files it opens only SQLite databases;
+//! importers get readers. See `ARCHITECTURE.md` for the way of a sample through the crate.
+
+pub mod api;
+pub mod batch;
+pub mod format;
+pub mod import;
+pub mod kind;
+pub mod query;
+pub mod report;
+pub mod sample;
+pub mod store;
+pub mod time;
+pub mod unit;

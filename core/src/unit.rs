@@ -1,0 +1,1 @@
+//! Unit conversion: whatever an export prints, the store keeps canonical units.
