@@ -1,1 +1,18 @@
-//! x
+//! Who may talk to whom: pairing, certificates, keys, TLS.
+//!
+//! This crate knows no health data. It opens `trust.db` and the key file, and nothing else.
+//! TLS is configured in [`tls`] alone; certificates are made in [`ca`] and [`device`] alone.
+
+pub mod ca;
+pub mod certificate;
+pub mod credentials;
+pub mod device;
+pub mod enroll;
+pub mod environment;
+pub mod id;
+pub mod invite;
+pub mod keystore;
+pub mod qr;
+pub mod secret;
+pub mod tls;
+pub mod trust;

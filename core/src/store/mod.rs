@@ -2,7 +2,10 @@
 
 use std::{ops::ControlFlow, path::Path};
 
-use crate::{batch::SampleBatch, query::{Cursor, Query}};
+use crate::{
+    batch::SampleBatch,
+    query::{Cursor, Query},
+};
 
 /// The store of one data folder; cheap to open, one connection.
 #[derive(Debug)]

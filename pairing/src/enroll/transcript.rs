@@ -1,0 +1,1 @@
+//! Transcript hash, key schedule, tags, proofs, digits, pair id; no I/O.
