@@ -1,25 +1,105 @@
 //! Samples at rest: one SQLite file.
 
-use std::{ops::ControlFlow, path::Path};
+mod ingest;
+mod scan;
+mod schema;
 
-use crate::{
-    batch::SampleBatch,
-    query::{Cursor, Query},
-};
+use std::path::{Path, PathBuf};
+
+use crate::report::Hint;
+
+pub use ingest::{ImportFailed, ImportOptions, ImportProgress};
 
 /// The store of one data folder; cheap to open, one connection.
 #[derive(Debug)]
 pub struct Store {
-    _connection: rusqlite::Connection,
+    connection: rusqlite::Connection,
 }
 
 /// What the store could not do.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// SQLite refused.
+    /// Another process kept writing.
+    #[error("another process is writing to the store")]
+    Busy(#[source] rusqlite::Error),
+    /// The file is damaged.
+    #[error("the store is damaged")]
+    Damaged(#[source] rusqlite::Error),
+    /// No space is left.
+    #[error("no space is left for the store")]
+    Full(#[source] rusqlite::Error),
+    /// A later program made the file.
+    #[error("the store has version {found}, this program knows version {known}")]
+    Newer {
+        /// Version of the file.
+        found: i64,
+        /// Version of this program.
+        known: i64,
+    },
+    /// The file is something else.
+    #[error("{} is not a healthsync store", .path.as_deref().unwrap_or(Path::new("the file")).display())]
+    NotAStore {
+        /// Its path.
+        path: Option<PathBuf>,
+    },
+    /// The file cannot be opened or made.
+    #[error("could not open the store {}", .path.display())]
+    Open {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// SQLite refused for another reason.
     #[error("the store could not be used")]
-    Sqlite(#[from] rusqlite::Error),
-    // Full (disk full), Busy (another writer), Newer (schema of a later version), NotAStore ..
+    Sqlite(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(error),
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged(error),
+            Some(ErrorCode::DiskFull) => Self::Full(error),
+            Some(ErrorCode::NotADatabase) => Self::NotAStore { path: None },
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl Hint for StoreError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Busy(_) => "STORE_BUSY",
+            Self::Damaged(_) => "STORE_DAMAGED",
+            Self::Full(_) => "DISK_FULL",
+            Self::Newer { .. } => "STORE_TOO_NEW",
+            Self::NotAStore { .. } => "NOT_A_STORE",
+            Self::Open { .. } => "STORE_NOT_OPENED",
+            Self::Sqlite(_) => "STORE_FAILED",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Busy(_) => "wait until the other import has ended, then try again",
+            Self::Damaged(_) => {
+                "move `health.db` away and import the exports again: `healthsync-server import FILE`"
+            }
+            Self::Full(_) => {
+                "make room on the disk and run the same command again; nothing was changed"
+            }
+            Self::Newer { .. } => "install the version of healthsync that wrote it, or a later one",
+            Self::NotAStore { .. } => "name another folder with `--data-dir`",
+            Self::Open { .. } => {
+                "check that the data folder exists and belongs to you, or name another with `--data-dir`"
+            }
+            Self::Sqlite(_) => return None,
+        };
+        Some(text.to_owned())
+    }
 }
 
 /// One type that the store holds.
@@ -57,8 +137,25 @@ pub struct Imported {
     pub unchanged: u64,
     /// Rows removed (only with prune).
     pub deleted: u64,
+    /// Workouts of the file.
+    pub workouts: Tally,
+    /// Correlations of the file; their records count as records once.
+    pub correlations: Tally,
     /// What was passed over.
     pub skipped: Vec<SkippedCount>,
+}
+
+/// What became of things that are not records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Read from the file.
+    pub read: u64,
+    /// New.
+    pub new: u64,
+    /// Changed.
+    pub updated: u64,
+    /// There already.
+    pub unchanged: u64,
 }
 
 /// Things passed over for one reason.
@@ -74,35 +171,16 @@ pub struct SkippedCount {
 
 impl Store {
     /// Opens `health.db`, making it if it is missing. The file is 0600.
-    pub fn open(_path: &Path) -> Result<Self, StoreError> {
-        todo!()
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            connection: schema::open(path)?,
+        })
     }
 
-    /// What the store holds, by type name. Fast: no scan of all rows.
-    pub fn types(&self) -> Result<Vec<TypeSummary>, StoreError> {
-        todo!()
-    }
-
-    /// How many samples there are.
-    pub fn count(&self) -> Result<u64, StoreError> {
-        todo!()
-    }
-
-    /// Position behind which a query with a limit goes on, or `None` when the limit cuts nothing.
-    pub fn next_cursor(&self, _query: &Query) -> Result<Option<Cursor>, StoreError> {
-        todo!()
-    }
-
-    /// Hands the samples of `query` to `sink`, batch by batch (a few thousand rows each), in one
-    /// read transaction. `Break` ends the scan early.
-    pub fn scan(
-        &self,
-        _query: &Query,
-        _sink: &mut dyn FnMut(SampleBatch) -> ControlFlow<()>,
-    ) -> Result<Scanned, StoreError> {
-        todo!()
+    /// A store that lives as long as this value, for tests and trials.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Ok(Self {
+            connection: schema::open_in_memory()?,
+        })
     }
 }
-
-// store::ingest: `Store::import(&mut self, origin: &str, file_name: &str, source: &mut dyn Source,
-//   options: &ImportOptions { keep_partial: bool }, progress: &mut dyn FnMut(Progress)) -> Result<Imported, ImportFailed>`
