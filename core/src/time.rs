@@ -1,14 +1,163 @@
-//! Instants: milliseconds since 1970-01-01T00:00:00Z.
+//! Instants: milliseconds since 1970-01-01T00:00:00Z, and the words people use for them.
+
+use jiff::{Span, Timestamp, Zoned, civil, tz::TimeZone};
+
+const DAY_MS: i64 = 86_400_000;
 
 /// RFC 3339 in UTC, milliseconds only when there are any (`2026-01-10T05:00:00Z`).
-pub fn rfc3339(_ms: i64) -> String {
-    todo!()
+pub fn rfc3339(ms: i64) -> String {
+    let mut text = Vec::with_capacity(24);
+    push_rfc3339(ms, &mut text);
+    // Only ASCII was pushed.
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Appends what [`rfc3339`] says; writers of millions of rows call this, so it divides instead of
+/// asking a calendar library. Years outside 0000..9999, which RFC 3339 cannot say, get a sign and
+/// all their digits.
+pub(crate) fn push_rfc3339(ms: i64, out: &mut Vec<u8>) {
+    let (year, month, day) = civil_from_days(ms.div_euclid(DAY_MS));
+    let in_day = ms.rem_euclid(DAY_MS);
+    if (0..=9999).contains(&year) {
+        push_two(year / 100, out);
+        push_two(year % 100, out);
+    } else {
+        out.extend_from_slice(format!("{year:+07}").as_bytes());
+    }
+    for (mark, number) in [
+        (b'-', month),
+        (b'-', day),
+        (b'T', in_day / 3_600_000),
+        (b':', in_day / 60_000 % 60),
+        (b':', in_day / 1000 % 60),
+    ] {
+        out.push(mark);
+        push_two(number, out);
+    }
+    let millis = in_day % 1000;
+    if millis != 0 {
+        out.push(b'.');
+        out.push(digit(millis / 100));
+        push_two(millis % 100, out);
+    }
+    out.push(b'Z');
+}
+
+fn push_two(number: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&[digit(number / 10), digit(number)]);
+}
+
+fn digit(number: i64) -> u8 {
+    b'0' + u8::try_from(number % 10).unwrap_or(0)
+}
+
+/// Year, month and day of a day counted from 1970-01-01 (proleptic Gregorian calendar).
+///
+/// Years are counted from March, so that the leap day is the last of its year, within eras of 400
+/// years, which all have 146,097 days. 719,468 days lie between 0000-03-01 and 1970-01-01.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let (month, next_year) = if month_from_march < 10 {
+        (month_from_march + 3, 0)
+    } else {
+        (month_from_march - 9, 1)
+    };
+    (era * 400 + year_of_era + next_year, month, day)
 }
 
 /// Reads RFC 3339, or a local date, or a local date-time without offset (in `zone`), or `now`,
-/// `today`, `yesterday`. A bare date is its first instant.
-pub fn parse(_text: &str, _zone: &jiff::tz::TimeZone, _now_ms: i64) -> Result<i64, InvalidTime> {
-    todo!()
+/// `today`, `yesterday`. A bare date is its first instant, and so are `today` and `yesterday`.
+///
+/// A local time that a change of clocks skips is moved on by the gap, one that occurs twice means
+/// the first (RFC 5545). Digits beyond the millisecond are dropped.
+pub fn parse(text: &str, zone: &TimeZone, now_ms: i64) -> Result<i64, InvalidTime> {
+    let invalid = || InvalidTime {
+        text: text.to_owned(),
+    };
+    let word = text.trim();
+    if word.eq_ignore_ascii_case("now") {
+        return Ok(now_ms);
+    }
+    if word.eq_ignore_ascii_case("today") {
+        return Ok(day_start(zone, now_ms, 0));
+    }
+    if word.eq_ignore_ascii_case("yesterday") {
+        return Ok(day_start(zone, now_ms, 1));
+    }
+    // An annotation such as `[Europe/Vienna]` would be passed over in silence by what follows.
+    if word.contains('[') {
+        return Err(invalid());
+    }
+    if let Ok(instant) = word.parse::<Timestamp>() {
+        return Ok(floor_ms(instant));
+    }
+    // The local reader would drop an offset that the first one did not like.
+    let (_, time) = word.split_at_checked(10).ok_or_else(invalid)?;
+    if time.contains(['+', '-', 'Z', 'z']) {
+        return Err(invalid());
+    }
+    let local: civil::DateTime = word.parse().map_err(|_| invalid())?;
+    let instant = zone.to_ambiguous_timestamp(local).compatible();
+    Ok(floor_ms(instant.map_err(|_| invalid())?))
+}
+
+fn floor_ms(instant: Timestamp) -> i64 {
+    let nanos = instant.as_nanosecond().div_euclid(1_000_000);
+    i64::try_from(nanos).unwrap_or(i64::MAX)
+}
+
+/// Instants from `start_ms` up to, but not with, `end_ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The first instant.
+    pub start_ms: i64,
+    /// The first instant behind it.
+    pub end_ms: i64,
+}
+
+impl Range {
+    /// The local day of `now_ms`: what `fetch` means when it names no range.
+    pub fn today(zone: &TimeZone, now_ms: i64) -> Self {
+        Self::days(1, zone, now_ms)
+    }
+
+    /// The last `days` local days, today as the last of them: `--days 7` on a Sunday starts on
+    /// Monday at midnight. A day is as long as the zone makes it; 0 counts as 1.
+    pub fn days(days: u32, zone: &TimeZone, now_ms: i64) -> Self {
+        Self {
+            start_ms: day_start(zone, now_ms, i64::from(days.max(1)) - 1),
+            end_ms: day_start(zone, now_ms, -1),
+        }
+    }
+}
+
+/// First instant of the local day that lies `days_back` days before the day of `now_ms`. A day
+/// beyond the calendar gives the calendar's first (or last) instant.
+pub fn day_start(zone: &TimeZone, now_ms: i64, days_back: i64) -> i64 {
+    let now = Timestamp::from_millisecond(now_ms).unwrap_or(if now_ms < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    });
+    let day = Zoned::new(now, zone.clone()).date();
+    let start = 0_i64
+        .checked_sub(days_back)
+        .and_then(|days| Span::new().try_days(days).ok())
+        .and_then(|days| day.checked_add(days).ok())
+        .and_then(|day| day.to_zoned(zone.clone()).ok())
+        .map(|start| start.timestamp());
+    floor_ms(start.unwrap_or(if days_back > 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    }))
 }
 
 /// Not a time.
@@ -18,3 +167,6 @@ pub struct InvalidTime {
     /// What was written.
     pub text: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! The one vocabulary of codes of core, server and cli (pairing has its own, in the same style).
+
+use std::{fmt, str::FromStr};
+
+/// Declares [`Code`] from one table, so that no code can lack a text, a status or an advice.
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $status:expr, $exit:literal, $advice:literal;)+) => {
+        /// A stable word for what went wrong. The text is the same on the wire, in `--json`, and
+        /// behind the message for people.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The word, SCREAMING_SNAKE.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// The HTTP status (RFC 9110) of an answer with this code; `None` where no server says
+            /// it.
+            pub const fn status(self) -> Option<u16> {
+                match self { $(Self::$name => $status,)+ }
+            }
+
+            /// The exit code of a command that ends with it.
+            pub const fn exit(self) -> u8 {
+                match self { $(Self::$name => $exit,)+ }
+            }
+
+            /// What to do next, in our own words: a client never prints a foreign hint as if it
+            /// were its own.
+            pub const fn advice(self) -> &'static str {
+                match self { $(Self::$name => $advice,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    // What a request may be refused for.
+
+    /// The body or the query string is malformed.
+    BadRequest = "BAD_REQUEST", Some(400), 1,
+        "check the request against the HTTP reference; `healthsync fetch --help` lists what can be asked";
+    /// Not a type.
+    UnknownType = "UNKNOWN_TYPE", Some(400), 2,
+        "run `healthsync types` to see the names";
+    /// An end before its start, or not a time.
+    InvalidRange = "INVALID_RANGE", Some(400), 2,
+        "give `--start` before `--end`, for example `--start 2026-01-01 --end 2026-02-01`";
+    /// A cursor that this server did not make.
+    InvalidCursor = "INVALID_CURSOR", Some(400), 1,
+        "start again without a cursor";
+    /// A type that this pair may not read.
+    TypeNotAllowed = "TYPE_NOT_ALLOWED", Some(403), 1,
+        "run `healthsync types` to see what this computer may read";
+    /// The pair waits for its confirmation.
+    PairPending = "PAIR_PENDING", Some(403), 3,
+        "finish pairing on the server with `healthsync-server approve DIGITS`";
+    /// A page of some website made the request.
+    CrossOriginRefused = "CROSS_ORIGIN_REFUSED", Some(403), 1,
+        "ask from the command line, not from a web page";
+    /// No such path.
+    NotFound = "NOT_FOUND", Some(404), 1,
+        "compare the versions: `healthsync version` here, `healthsync-server --version` on the server";
+    /// The path does not take this method.
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", Some(405), 1,
+        "the header `Allow` of the answer names the methods";
+    /// Nothing that `Accept` names can be made.
+    NotAcceptable = "NOT_ACCEPTABLE", Some(406), 1,
+        "accept one of text/csv, text/tab-separated-values, application/json, application/x-ndjson, application/vnd.apache.arrow.stream";
+    /// The client took too long to send its request.
+    RequestTimeout = "REQUEST_TIMEOUT", Some(408), 4,
+        "try again; run `healthsync status` to test the connection";
+    /// The body is larger than any request needs.
+    PayloadTooLarge = "PAYLOAD_TOO_LARGE", Some(413), 1,
+        "send a smaller request";
+    /// The body is not JSON.
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", Some(415), 1,
+        "send the body with `Content-Type: application/json`";
+    /// The request names another server than the one of its connection.
+    MisdirectedRequest = "MISDIRECTED_REQUEST", Some(421), 1,
+        "use the pair's own name as host; `healthsync cert info` prints it";
+    /// The owner has paused the server.
+    Locked = "LOCKED", Some(423), 1,
+        "run `healthsync-server resume` on the server";
+    /// Too many requests.
+    RateLimited = "RATE_LIMITED", Some(429), 1,
+        "wait as long as `Retry-After` says, then try again";
+    /// A fault of the server.
+    Internal = "INTERNAL", Some(500), 1,
+        "look for the request id in the log of `healthsync-server start`";
+    /// The store cannot be read at the moment.
+    StoreUnavailable = "STORE_UNAVAILABLE", Some(503), 1,
+        "try again in a minute; run `healthsync-server status` on the server";
+
+    // What a client meets on its way.
+
+    /// Nothing answered in time.
+    Etimedout = "ETIMEDOUT", None, 4,
+        "start the server with `healthsync-server start`, or pass its address with `--host`";
+    /// The host runs, the server does not.
+    Econnrefused = "ECONNREFUSED", None, 4,
+        "start the server with `healthsync-server start`";
+    /// The connection broke.
+    Econnreset = "ECONNRESET", None, 4,
+        "run `healthsync status`, then try again";
+    /// No way leads there.
+    Ehostunreach = "EHOSTUNREACH", None, 4,
+        "join the server's network, or pass its address with `--host`";
+    /// No such host name.
+    Enotfound = "ENOTFOUND", None, 4,
+        "pass the server's address with `--host`, or store it with `healthsync config set server.host ADDRESS`";
+    /// What answered does not speak TLS.
+    NotTls = "NOT_TLS", None, 4,
+        "another program listens on this port; check `--host` and the port";
+    /// No TLS version in common.
+    UnsupportedProtocol = "UNSUPPORTED_PROTOCOL", None, 3,
+        "update the older end: both need TLS 1.3";
+    /// A certificate is past its end.
+    CertHasExpired = "CERT_HAS_EXPIRED", None, 3,
+        "check both clocks, then pair again with `healthsync-server pair` and `healthsync scan`";
+    /// A certificate is before its start.
+    CertNotYetValid = "CERT_NOT_YET_VALID", None, 3,
+        "set the clocks of both computers";
+    /// The pair was revoked.
+    CertRevoked = "CERT_REVOKED", Some(403), 3,
+        "pair again with `healthsync-server pair` on the server and `healthsync scan` here";
+    /// The certificate is for another name.
+    CertCommonNameInvalid = "CERT_COMMON_NAME_INVALID", None, 3,
+        "another server answers at this address; run `healthsync cert info`, and check `--host`";
+    /// The certificate does not come from the CA of this pair.
+    UnableToVerifyLeafSignature = "UNABLE_TO_VERIFY_LEAF_SIGNATURE", None, 3,
+        "another server answers at this address; check `--host`, or pair again with `healthsync scan`";
+    /// The certificate comes from an authority that this pair does not know.
+    SelfSignedCertInChain = "SELF_SIGNED_CERT_IN_CHAIN", None, 3,
+        "something intercepts the connection, or another server answers; check `--host`";
+    /// The server got no certificate from this client.
+    NoClientCertificate = "NO_CLIENT_CERTIFICATE", None, 3,
+        "pair with `healthsync-server pair` on the server and `healthsync scan` here";
+    /// This computer has no pair.
+    NotPaired = "NOT_PAIRED", None, 3,
+        "run `healthsync-server pair` on the server, then `healthsync scan` here";
+    /// The server answered with an error that this client does not know.
+    ServerError = "SERVER_ERROR", None, 1,
+        "compare the versions: `healthsync version` here, `healthsync-server --version` on the server";
+    /// The answer broke off or is damaged.
+    AnswerDamaged = "ANSWER_DAMAGED", None, 1,
+        "run the command again; nothing was written";
+
+    // What a command meets at home.
+
+    /// The command line asks for something that does not exist.
+    Usage = "USAGE", None, 2,
+        "add `--help` to see what the command takes";
+    /// The output file is there already.
+    OutputExists = "OUTPUT_EXISTS", None, 1,
+        "name another file with `--output`, or remove this one";
+    /// The output could not be written.
+    OutputFailed = "OUTPUT_FAILED", None, 1,
+        "check the folder and the free space, or name another file with `--output`";
+    /// Stopped by the person.
+    Interrupted = "INTERRUPTED", None, 130,
+        "run the command again; nothing half-written was left";
+
+    // What an import and the store say.
+
+    /// The file is not an export.
+    NotAnExport = "NOT_AN_EXPORT", None, 1,
+        "give the export.zip or export.xml of the Health app";
+    /// The export breaks off.
+    ExportTruncated = "EXPORT_TRUNCATED", None, 1,
+        "export again in the Health app and copy the whole file";
+    /// The export breaks its own rules.
+    ExportDamaged = "EXPORT_DAMAGED", None, 1,
+        "export again in the Health app";
+    /// The export holds no record.
+    NoRecords = "NO_RECORDS", None, 1,
+        "export again in the Health app: its picture, then Export All Health Data";
+    /// A file could not be read.
+    InputFailed = "INPUT_FAILED", None, 1,
+        "check the path and its permissions";
+    /// No room for the store.
+    StoreFull = "STORE_FULL", None, 1,
+        "free some space and import again; nothing of the file was kept";
+    /// Another process writes.
+    StoreBusy = "STORE_BUSY", None, 1,
+        "wait until the other import ends, then run the command again";
+    /// A later version wrote the store.
+    StoreNewer = "STORE_NEWER", None, 1,
+        "update healthsync-server to the version that wrote the store, or name another `--data-dir`";
+    /// The file is not a store.
+    NotAStore = "NOT_A_STORE", None, 1,
+        "name the right folder with `--data-dir`";
+    /// The store is damaged, or cannot be opened.
+    StoreFailed = "STORE_FAILED", None, 1,
+        "check the data folder and its permissions; name another with `--data-dir`";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A word that this version does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown error code")]
+pub struct UnknownCode;
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|code| code.as_str() == text)
+            .ok_or(UnknownCode)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_reads_back_and_is_unique() {
+        let mut seen = HashSet::new();
+        for &code in Code::ALL {
+            assert_eq!(code.as_str().parse(), Ok(code));
+            assert!(seen.insert(code.as_str()), "{code} twice");
+            assert!(
+                code.as_str()
+                    .bytes()
+                    .all(|b| b.is_ascii_uppercase() || b == b'_')
+            );
+        }
+        assert_eq!("internal".parse::<Code>(), Err(UnknownCode));
+        assert_eq!("".parse::<Code>(), Err(UnknownCode));
+    }
+
+    #[test]
+    fn statuses_are_errors_and_exits_are_documented() {
+        for &code in Code::ALL {
+            if let Some(status) = code.status() {
+                assert!((400..600).contains(&status), "{code}");
+            }
+            assert!(matches!(code.exit(), 1..=4 | 130), "{code}");
+        }
+    }
+
+    #[test]
+    fn advice_is_one_plain_line() {
+        for &code in Code::ALL {
+            let advice = code.advice();
+            assert!(!advice.is_empty() && !advice.ends_with('.'), "{code}");
+            assert!(!advice.contains('\n'), "{code}");
+            assert_eq!(advice.matches('`').count() % 2, 0, "{code}");
+        }
+    }
+}
