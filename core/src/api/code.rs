@@ -173,33 +173,42 @@ codes! {
     /// The file is not an export.
     NotAnExport = "NOT_AN_EXPORT", None, 1,
         "give the export.zip or export.xml of the Health app";
+    /// The export holds no record.
+    EmptyExport = "EMPTY_EXPORT", None, 1,
+        "export again in the Health app: its picture, then Export All Health Data";
     /// The export breaks off.
-    ExportTruncated = "EXPORT_TRUNCATED", None, 1,
+    TruncatedExport = "TRUNCATED_EXPORT", None, 1,
         "export again in the Health app and copy the whole file";
     /// The export breaks its own rules.
-    ExportDamaged = "EXPORT_DAMAGED", None, 1,
+    MalformedExport = "MALFORMED_EXPORT", None, 1,
         "export again in the Health app";
-    /// The export holds no record.
-    NoRecords = "NO_RECORDS", None, 1,
-        "export again in the Health app: its picture, then Export All Health Data";
+    /// The archive around the export is damaged.
+    DamagedArchive = "DAMAGED_ARCHIVE", None, 1,
+        "export again in the Health app and copy the whole file";
     /// A file could not be read.
-    InputFailed = "INPUT_FAILED", None, 1,
+    ReadFailed = "READ_FAILED", None, 1,
         "check the path and its permissions";
     /// No room for the store.
-    StoreFull = "STORE_FULL", None, 1,
-        "free some space and import again; nothing of the file was kept";
+    DiskFull = "DISK_FULL", None, 1,
+        "free some space and run the command again; nothing was changed";
     /// Another process writes.
     StoreBusy = "STORE_BUSY", None, 1,
         "wait until the other import ends, then run the command again";
+    /// The store is damaged.
+    StoreDamaged = "STORE_DAMAGED", None, 1,
+        "move `health.db` away and import the exports again with `healthsync-server import FILE`";
     /// A later version wrote the store.
-    StoreNewer = "STORE_NEWER", None, 1,
-        "update healthsync-server to the version that wrote the store, or name another `--data-dir`";
+    StoreTooNew = "STORE_TOO_NEW", None, 1,
+        "install the version of healthsync-server that wrote the store, or a later one";
     /// The file is not a store.
     NotAStore = "NOT_A_STORE", None, 1,
         "name the right folder with `--data-dir`";
-    /// The store is damaged, or cannot be opened.
+    /// The store cannot be opened or made.
+    StoreNotOpened = "STORE_NOT_OPENED", None, 1,
+        "check the data folder and its permissions, or name another with `--data-dir`";
+    /// The store failed for another reason.
     StoreFailed = "STORE_FAILED", None, 1,
-        "check the data folder and its permissions; name another with `--data-dir`";
+        "run the command again with `--verbose`";
 }
 
 impl fmt::Display for Code {
