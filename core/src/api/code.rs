@@ -164,6 +164,33 @@ codes! {
     /// The output could not be written.
     OutputFailed = "OUTPUT_FAILED", None, 1,
         "check the folder and the free space, or name another file with `--output`";
+    /// A pairing code or a passphrase stands on the command line.
+    SecretInArgv = "SECRET_IN_ARGV", None, 2,
+        "run `healthsync scan` and paste the code at the prompt, or pipe it in: `healthsync scan --text -`";
+    /// Several servers are paired, or none has the name that was given.
+    ServerAmbiguous = "SERVER_AMBIGUOUS", None, 2,
+        "name one with `--server`; `healthsync config show` lists them";
+    /// The configuration names a pair whose key is not in the key store.
+    KeyMissing = "KEY_MISSING", None, 3,
+        "pair again: `healthsync unpair`, then `healthsync scan`";
+    /// A picture holds more than one pairing code.
+    InviteAmbiguous = "INVITE_AMBIGUOUS", None, 1,
+        "cut the picture so that it shows one code, or paste the text with `healthsync scan`";
+    /// The configuration cannot be understood.
+    ConfigDamaged = "CONFIG_DAMAGED", None, 1,
+        "repair the file, or move it aside with `healthsync config reset`";
+    /// A later version wrote the configuration.
+    ConfigTooNew = "CONFIG_TOO_NEW", None, 1,
+        "install the version of healthsync that wrote it, or a later one";
+    /// The configuration could not be read or written.
+    ConfigFailed = "CONFIG_FAILED", None, 1,
+        "check the folder, its owner and the free space; `HEALTHSYNC_HOME` names another one";
+    /// A pair is still recorded.
+    StillPaired = "STILL_PAIRED", None, 1,
+        "run `healthsync unpair` first, or add `--force`";
+    /// The passphrase file cannot be used.
+    PassphraseFile = "PASSPHRASE_FILE", None, 1,
+        "let `HEALTHSYNC_PASSPHRASE_FILE` name a regular file that only you can read";
     /// Stopped by the person.
     Interrupted = "INTERRUPTED", None, 130,
         "run the command again; nothing half-written was left";
