@@ -1,9 +1,23 @@
 //! Writing samples as text or bytes. To add a format: one file, one line in [`FORMATS`].
+//!
+//! ```text
+//! SampleBatch ──► rows (one walk over the columns) ──► csv, tsv, json, ndjson
+//!            └──► arrow (IPC stream, zstd) ──► ArrowStream on the other end
+//! ```
 
-use crate::batch::SampleBatch;
+mod accept;
+mod arrow;
+mod csv;
+mod json;
+mod ndjson;
+mod rows;
+
+use crate::{api::Code, batch::SampleBatch, report::Hint};
+
+pub use self::{accept::by_accept, arrow::ArrowStream};
 
 /// What a writer may be told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Field separator of CSV.
     pub delimiter: u8,
@@ -11,8 +25,33 @@ pub struct Options {
     pub include_metadata: bool,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            delimiter: b',',
+            include_metadata: false,
+        }
+    }
+}
+
+impl Options {
+    /// Reads a separator as a person writes it: one ASCII character, or `\t`. Not one that
+    /// numbers, dates or quoted fields are made of.
+    pub fn parse_delimiter(text: &str) -> Option<u8> {
+        match text.as_bytes() {
+            b"\\t" | b"\t" => Some(b'\t'),
+            &[c @ (b' ' | b'!'..=b'~')]
+                if !c.is_ascii_alphanumeric() && !br#""'+-.:"#.contains(&c) =>
+            {
+                Some(c)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// How a stream of samples ended.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct End {
     /// Samples written.
     pub count: u64,
@@ -36,7 +75,7 @@ pub trait Encoder: Send {
 /// One line of the list of formats.
 #[derive(Debug)]
 pub struct Format {
-    /// Name on the command line.
+    /// Name on the command line, and usual ending of a file.
     pub name: &'static str,
     /// Media type on the wire.
     pub media_type: &'static str,
@@ -45,33 +84,11 @@ pub struct Format {
 }
 
 /// Every format.
-pub const FORMATS: &[Format] = &[];
+pub const FORMATS: &[Format] = &[csv::CSV, csv::TSV, json::JSON, ndjson::NDJSON, arrow::ARROW];
 
 /// The format of this name.
-pub fn by_name(_name: &str) -> Option<&'static Format> {
-    todo!()
-}
-
-/// The best format for an `Accept` header (RFC 9110, with q values); JSON for `*/*` and none.
-/// `None`: nothing acceptable (406).
-pub fn by_accept(_header: Option<&str>) -> Option<&'static Format> {
-    todo!()
-}
-
-/// Reads an Arrow IPC stream that arrives in pieces of any size.
-#[derive(Debug, Default)]
-pub struct ArrowStream {}
-
-impl ArrowStream {
-    /// Takes the next bytes; gives the batches they complete.
-    pub fn push(&mut self, _bytes: &[u8]) -> Result<Vec<SampleBatch>, FormatError> {
-        todo!()
-    }
-
-    /// Whether the end-of-stream marker was seen; a stream without it was cut off (an error).
-    pub fn finish(self) -> Result<(), FormatError> {
-        todo!()
-    }
+pub fn by_name(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| format.name == name)
 }
 
 /// Samples could not be written or read.
@@ -84,3 +101,33 @@ pub enum FormatError {
     #[error("the answer is damaged or was cut off")]
     Decode(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
 }
+
+impl FormatError {
+    fn encode(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Encode(error.into())
+    }
+
+    fn decode(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Decode(Some(error.into()))
+    }
+}
+
+impl Hint for FormatError {
+    fn code(&self) -> &'static str {
+        let code = match self {
+            Self::Encode(_) => Code::Internal,
+            Self::Decode(_) => Code::AnswerDamaged,
+        };
+        code.as_str()
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Encode(_) => None,
+            Self::Decode(_) => Some(Code::AnswerDamaged.advice().to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! A look at each message of an Arrow stream before it is decoded.
+//!
+//! The decoder believes offsets and lengths, allocates what a compressed buffer declares, and lets
+//! dictionaries grow without end. So every number of a message is checked here first.
+
+use arrow_ipc::{Message, MessageHeader, RecordBatch, convert::try_fb_to_schema};
+
+use crate::{batch, format::FormatError};
+
+/// Continuation marker and length.
+pub(super) const PREFIX: usize = 8;
+
+/// No schema and no description of a batch of ours is near it.
+const LONGEST_DESCRIPTION: usize = 1 << 20;
+/// Of a message, and of what it unpacks to. Our batches have about a megabyte, with much metadata
+/// several.
+const LARGEST_BODY: usize = 64 << 20;
+/// Of a batch.
+const MOST_ROWS: i64 = 1 << 20;
+
+/// What stands at the front of the bytes.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// The beginning of a message: look again when so many bytes are there.
+    More(usize),
+    /// The end-of-stream marker, so many bytes.
+    End(usize),
+    /// A whole message of so many bytes, fit to be decoded.
+    Message(usize),
+}
+
+/// Looks at the front of `bytes`, at least [`PREFIX`] of them. The first message must be the
+/// schema of samples, the others must not be a schema.
+pub(super) fn next(bytes: &[u8], started: bool) -> Result<Next, FormatError> {
+    let Some((&[255, 255, 255, 255, a, b, c, d], rest)) = bytes.split_first_chunk::<PREFIX>()
+    else {
+        return Err(FormatError::decode("not an Arrow stream"));
+    };
+    let length = usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+    if length == 0 {
+        return Ok(Next::End(PREFIX));
+    }
+    if length > LONGEST_DESCRIPTION {
+        return Err(too_large());
+    }
+    let Some((description, rest)) = rest.split_at_checked(length) else {
+        return Ok(Next::More(PREFIX + length));
+    };
+    let message = arrow_ipc::root_as_message(description)
+        .map_err(|error| FormatError::decode(error.to_string()))?;
+    let body = within(message.bodyLength(), LARGEST_BODY)?;
+    let whole = PREFIX + length + body;
+    let Some(body) = rest.get(..body) else {
+        return Ok(Next::More(whole));
+    };
+    check(&message, body, started)?;
+    Ok(Next::Message(whole))
+}
+
+fn check(message: &Message<'_>, body: &[u8], started: bool) -> Result<(), FormatError> {
+    let kind = message.header_type();
+    if (kind == MessageHeader::Schema) == started {
+        return Err(FormatError::decode("the schema is not the first message"));
+    }
+    if let Some(schema) = message.header_as_schema() {
+        let schema = try_fb_to_schema(schema).map_err(FormatError::decode)?;
+        return batch::check_schema(&schema).map_err(FormatError::decode);
+    }
+    let columns = if kind == MessageHeader::RecordBatch {
+        message.header_as_record_batch()
+    } else if kind == MessageHeader::DictionaryBatch {
+        message
+            .header_as_dictionary_batch()
+            // Additions to a dictionary could go on for ever; we always send it whole.
+            .filter(|dictionary| !dictionary.isDelta())
+            .and_then(|dictionary| dictionary.data())
+    } else {
+        None
+    };
+    check_columns(
+        &columns.ok_or_else(|| FormatError::decode("a message of an unknown kind"))?,
+        body,
+    )
+}
+
+fn check_columns(columns: &RecordBatch<'_>, body: &[u8]) -> Result<(), FormatError> {
+    let rows = columns.length();
+    if !(0..=MOST_ROWS).contains(&rows) {
+        return Err(too_large());
+    }
+    for node in columns.nodes().into_iter().flatten() {
+        if !(0..=MOST_ROWS).contains(&node.length())
+            || !(0..=node.length()).contains(&node.null_count())
+        {
+            return Err(too_large());
+        }
+    }
+    let mut unpacked = 0_usize;
+    for buffer in columns.buffers().into_iter().flatten() {
+        let offset = within(buffer.offset(), body.len())?;
+        let length = within(buffer.length(), body.len())?;
+        let bytes = offset
+            .checked_add(length)
+            .and_then(|end| body.get(offset..end))
+            .ok_or_else(too_large)?;
+        if columns.compression().is_none() || bytes.is_empty() {
+            continue;
+        }
+        let declared = bytes.first_chunk::<8>().ok_or_else(too_large)?;
+        // -1 says that the buffer is not compressed after all.
+        let declared = i64::from_le_bytes(*declared);
+        if declared != -1 {
+            unpacked += within(declared, LARGEST_BODY)?;
+        }
+        if unpacked > LARGEST_BODY {
+            return Err(too_large());
+        }
+    }
+    Ok(())
+}
+
+fn within(number: i64, limit: usize) -> Result<usize, FormatError> {
+    usize::try_from(number)
+        .ok()
+        .filter(|number| *number <= limit)
+        .ok_or_else(too_large)
+}
+
+fn too_large() -> FormatError {
+    FormatError::decode("a message has an impossible size")
+}

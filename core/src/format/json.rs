@@ -1,0 +1,144 @@
+//! One JSON document: `{"status":"ok","samples":[..],"count":N,"hasMore":false,"returnedCount":N,
+//! "nextCursor":null}`. It is [`crate::api::DataResponse`], streamed.
+
+use serde::de::IgnoredAny;
+
+use super::{
+    Encoder, End, Format, FormatError, Options,
+    rows::{COLUMNS, MORE_COLUMNS, Notation, write_rows},
+};
+use crate::batch::SampleBatch;
+
+pub(super) const JSON: Format = Format {
+    name: "json",
+    media_type: "application/json",
+    encoder: |options| {
+        Box::new(Json {
+            objects: Objects::new(b"}"),
+            options: options.clone(),
+            first: true,
+        })
+    },
+};
+
+struct Json {
+    objects: Objects,
+    options: Options,
+    /// No sample was written yet.
+    first: bool,
+}
+
+impl Encoder for Json {
+    fn start(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        out.extend_from_slice(br#"{"status":"ok","samples":["#);
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: &SampleBatch, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let begin = out.len();
+        let comma = |out: &mut Vec<u8>| out.extend_from_slice(b",\n");
+        write_rows(
+            &self.objects,
+            batch,
+            self.options.include_metadata,
+            comma,
+            out,
+        )?;
+        if std::mem::take(&mut self.first)
+            && let Some(comma) = out.get_mut(begin)
+        {
+            *comma = b'\n';
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, end: &End, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        let tail = serde_json::json!({
+            "count": end.count,
+            "hasMore": end.has_more,
+            "returnedCount": end.count,
+            "nextCursor": end.next_cursor,
+        })
+        .to_string();
+        out.extend_from_slice(if self.first { b"]," } else { b"\n]," });
+        // The rest of the outer object: without its opening brace.
+        out.extend_from_slice(tail.as_bytes().get(1..).unwrap_or_default());
+        out.push(b'\n');
+        Ok(())
+    }
+}
+
+/// A sample as a JSON object on one line; NDJSON writes the same.
+pub(super) struct Objects {
+    /// `{"id":`, `,"type":`, ..
+    before: Vec<Vec<u8>>,
+    end: &'static [u8],
+}
+
+impl Objects {
+    /// `end` closes the object, and the line if the format has lines.
+    pub(super) fn new(end: &'static [u8]) -> Self {
+        let names = COLUMNS.iter().chain(&MORE_COLUMNS).enumerate();
+        Self {
+            before: names
+                .map(|(column, name)| {
+                    let mark = if column == 0 { '{' } else { ',' };
+                    format!("{mark}\"{name}\":").into_bytes()
+                })
+                .collect(),
+            end,
+        }
+    }
+}
+
+impl Notation for Objects {
+    fn before(&self, column: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.before.get(column).map_or(b"", Vec::as_slice));
+    }
+
+    fn end_row(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.end);
+    }
+
+    fn text(&self, text: &str, out: &mut Vec<u8>) {
+        // RFC 8259, section 7; what serde_json would do, without its setting up for each id.
+        let plain = |c: &u8| *c >= b' ' && *c != b'"' && *c != b'\\';
+        out.push(b'"');
+        if text.as_bytes().iter().all(plain) {
+            out.extend_from_slice(text.as_bytes());
+        } else {
+            for c in text.bytes() {
+                match c {
+                    b'"' | b'\\' => out.extend_from_slice(&[b'\\', c]),
+                    b'\n' => out.extend_from_slice(b"\\n"),
+                    b'\r' => out.extend_from_slice(b"\\r"),
+                    b'\t' => out.extend_from_slice(b"\\t"),
+                    0..b' ' => out.extend_from_slice(format!("\\u{c:04x}").as_bytes()),
+                    _ => out.push(c),
+                }
+            }
+        }
+        out.push(b'"');
+    }
+
+    fn date_quote(&self) -> &[u8] {
+        b"\""
+    }
+
+    fn absent(&self) -> &[u8] {
+        b"null"
+    }
+
+    fn object(&self, json: &str, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        // It may come from a foreign stream: it must neither leave its place nor break its line.
+        serde_json::from_str::<IgnoredAny>(json).map_err(FormatError::encode)?;
+        if !json.starts_with('{') || json.contains(['\n', '\r']) {
+            return Err(FormatError::encode("metadata is not an object on one line"));
+        }
+        out.extend_from_slice(json.as_bytes());
+        Ok(())
+    }
+}
