@@ -1,5 +1,41 @@
-//! Every TLS configuration of the project. TLS 1.3 alone, no tickets, no resumption, no early data.
+//! Every TLS configuration of the project (RFC 8446): TLS 1.3 alone, no tickets, no resumption, no
+//! early data, one crypto provider with the hybrid post-quantum key exchange preferred.
 
 pub mod client;
 pub mod door;
 pub mod failure;
+
+use std::{sync::Arc, time::Duration};
+
+use rustls::{crypto::CryptoProvider, pki_types::UnixTime, time_provider::TimeProvider};
+
+use crate::environment::{Clock, Environment};
+
+/// The one provider: aws-lc-rs, X25519MLKEM768 first.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// The versions of every configuration.
+pub(crate) const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
+
+/// rustls judges dates by the clock that we are given.
+#[derive(Debug)]
+struct Time(Arc<dyn Clock>);
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        unix_time(self.0.now())
+    }
+}
+
+/// The time source of a configuration.
+pub(crate) fn time(environment: &Environment) -> Arc<dyn TimeProvider> {
+    Arc::new(Time(Arc::clone(&environment.clock)))
+}
+
+/// Seconds since 1970 as rustls has them.
+pub(crate) fn unix_time(seconds: i64) -> Option<UnixTime> {
+    let seconds = u64::try_from(seconds).ok()?;
+    Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+}
