@@ -1,1 +1,691 @@
-//! The frames F1..F7 and Abort, bytes in and out; no I/O.
+//! The frames F1..F7 and Abort of docs/protocol.md: bytes in and out; no I/O.
+//!
+//! Reading is strict: a length outside its range, a byte left over or a value that has no meaning
+//! is [`Malformed`], and the connection ends. There are no unknown fields; a change is a new version.
+
+use std::net::IpAddr;
+
+use crate::device::SPKI_LENGTH;
+
+/// The only version of the exchange so far.
+pub const VERSION: u16 = 1;
+/// A body is at most so long.
+pub const MAX_BODY: usize = 4096;
+/// Type and length.
+pub const HEADER: usize = 3;
+
+/// Type bytes.
+pub mod kind {
+    /// Abort, either direction.
+    pub const ABORT: u8 = 0;
+    /// F1, client to server.
+    pub const HELLO: u8 = 1;
+    /// F2, server to client.
+    pub const SHARE: u8 = 2;
+    /// F3, client to server.
+    pub const PROOF: u8 = 3;
+    /// F4, server to client.
+    pub const CONFIRM: u8 = 4;
+    /// F5, client to server.
+    pub const ENROL: u8 = 5;
+    /// F6, server to client.
+    pub const PENDING: u8 = 6;
+    /// F7, server to client.
+    pub const ISSUED: u8 = 7;
+}
+
+/// Bytes that are not the frame they should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the frame is malformed")]
+pub struct Malformed;
+
+/// Splits a header: type and length of the body.
+pub fn header(bytes: [u8; HEADER]) -> Result<(u8, usize), Malformed> {
+    let [kind, high, low] = bytes;
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    if length > MAX_BODY {
+        return Err(Malformed);
+    }
+    Ok((kind, length))
+}
+
+/// What the two ends share beside the channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The secret of the invitation.
+    Qr,
+    /// A typed code (planned; servers answer Abort 6).
+    Code,
+}
+
+/// F1: the client says hello.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// 1 to 8 versions, ascending.
+    pub versions: Vec<u16>,
+    /// QR or code.
+    pub mode: Mode,
+    /// Session of the window; zeros in code mode.
+    pub session: [u8; 8],
+    /// 0 bytes, in code mode 33.
+    pub share: Vec<u8>,
+    /// Proves knowledge of the secret on this channel; zeros in code mode.
+    pub tag: [u8; 32],
+}
+
+impl Hello {
+    /// The versions alone: their place never changes, so any version can answer "none in common".
+    pub fn read_versions(body: &[u8]) -> Result<Vec<u16>, Malformed> {
+        Reader(body).versions()
+    }
+
+    /// Reads a body.
+    pub fn read(body: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader(body);
+        let versions = reader.versions()?;
+        let mode = match reader.u8()? {
+            1 => Mode::Qr,
+            2 => Mode::Code,
+            _ => return Err(Malformed),
+        };
+        let session = reader.array()?;
+        let share = reader.share()?;
+        let tag = reader.array()?;
+        reader.end()?;
+        let fits = match mode {
+            Mode::Qr => share.is_empty(),
+            Mode::Code => share.len() == SHARE_LENGTH && session == [0; 8] && tag == [0; 32],
+        };
+        if !fits {
+            return Err(Malformed);
+        }
+        Ok(Self {
+            versions,
+            mode,
+            session,
+            share,
+            tag,
+        })
+    }
+
+    /// The whole frame.
+    pub fn write(&self) -> Result<Vec<u8>, Malformed> {
+        let mut body = vec![u8::try_from(self.versions.len()).map_err(|_| Malformed)?];
+        for version in &self.versions {
+            body.extend(version.to_be_bytes());
+        }
+        body.push(match self.mode {
+            Mode::Qr => 1,
+            Mode::Code => 2,
+        });
+        body.extend(self.session);
+        push_short(&mut body, &self.share)?;
+        body.extend(self.tag);
+        frame(kind::HELLO, &body)
+    }
+}
+
+/// The bytes of a Hello frame that its tag covers: all but the tag.
+pub fn hello_without_tag(whole: &[u8]) -> Result<&[u8], Malformed> {
+    let length = whole.len().checked_sub(32).ok_or(Malformed)?;
+    whole.get(..length).ok_or(Malformed)
+}
+
+/// F2: the server's choice and its commitment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Highest version in common.
+    pub version: u16,
+    /// 0 bytes, in code mode 33.
+    pub share: Vec<u8>,
+    /// Commits to nS.
+    pub commit: [u8; 32],
+}
+
+impl Share {
+    /// Reads a body.
+    pub fn read(body: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader(body);
+        let read = Self {
+            version: reader.u16()?,
+            share: reader.share()?,
+            commit: reader.array()?,
+        };
+        reader.end()?;
+        Ok(read)
+    }
+
+    /// The whole frame.
+    pub fn write(&self) -> Result<Vec<u8>, Malformed> {
+        let mut body = self.version.to_be_bytes().to_vec();
+        push_short(&mut body, &self.share)?;
+        body.extend(self.commit);
+        frame(kind::SHARE, &body)
+    }
+}
+
+/// The body of F3 and of F4: a proof and nothing else.
+pub fn read_proof(body: &[u8]) -> Result<[u8; 32], Malformed> {
+    body.try_into().map_err(|_| Malformed)
+}
+
+/// F3 or F4, the whole frame.
+pub fn write_proof(kind: u8, proof: &[u8; 32]) -> Result<Vec<u8>, Malformed> {
+    frame(kind, proof)
+}
+
+/// F5: what the client says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrol {
+    /// nC, random.
+    pub nonce: [u8; 32],
+    /// The new key. Its form is checked where its signature is.
+    pub spki: [u8; SPKI_LENGTH],
+    /// 1 to 64 bytes; its characters are checked in [`super::name`].
+    pub name: Vec<u8>,
+    /// The pair that this one replaces, with the signature by its key.
+    pub replaces: Option<Replaces>,
+    /// By the new key.
+    pub signature: [u8; 64],
+}
+
+/// The old pair that a device leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaces {
+    /// Its id.
+    pub pair: [u8; 16],
+    /// By its client's key.
+    pub signature: [u8; 64],
+}
+
+impl Enrol {
+    /// Reads a body.
+    pub fn read(body: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader(body);
+        let nonce = reader.array()?;
+        let spki = reader.array()?;
+        let name = reader.name()?;
+        let replaces = match reader.u8()? {
+            0 => None,
+            1 => Some(Replaces {
+                pair: reader.array()?,
+                signature: reader.array()?,
+            }),
+            _ => return Err(Malformed),
+        };
+        let signature = reader.array()?;
+        reader.end()?;
+        Ok(Self {
+            nonce,
+            spki,
+            name,
+            replaces,
+            signature,
+        })
+    }
+
+    /// The body up to the old signature: what the old key signs.
+    pub fn body_before_old_signature(&self) -> Result<Vec<u8>, Malformed> {
+        let mut body = self.nonce.to_vec();
+        body.extend(self.spki);
+        push_name(&mut body, &self.name)?;
+        match &self.replaces {
+            None => body.push(0),
+            Some(old) => {
+                body.push(1);
+                body.extend(old.pair);
+            }
+        }
+        Ok(body)
+    }
+
+    /// The body up to the signature: what the new key signs.
+    pub fn body_before_signature(&self) -> Result<Vec<u8>, Malformed> {
+        let mut body = self.body_before_old_signature()?;
+        if let Some(old) = &self.replaces {
+            body.extend(old.signature);
+        }
+        Ok(body)
+    }
+
+    /// The whole frame.
+    pub fn write(&self) -> Result<Vec<u8>, Malformed> {
+        let mut body = self.body_before_signature()?;
+        body.extend(self.signature);
+        frame(kind::ENROL, &body)
+    }
+}
+
+/// F6: the server opens its commitment and asks its person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// nS.
+    pub nonce: [u8; 32],
+    /// Seconds to decide.
+    pub seconds: u8,
+}
+
+impl Pending {
+    /// Reads a body.
+    pub fn read(body: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader(body);
+        let read = Self {
+            nonce: reader.array()?,
+            seconds: reader.u8()?,
+        };
+        reader.end()?;
+        Ok(read)
+    }
+
+    /// The whole frame.
+    pub fn write(&self) -> Result<Vec<u8>, Malformed> {
+        let mut body = self.nonce.to_vec();
+        body.push(self.seconds);
+        frame(kind::PENDING, &body)
+    }
+}
+
+/// F7: the certificate and where to use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// The client's leaf, DER.
+    pub leaf: Vec<u8>,
+    /// The pair's CA, DER.
+    pub ca: Vec<u8>,
+    /// Unix seconds.
+    pub renew_after: u64,
+    /// At most 8; the port is the one dialled.
+    pub addresses: Vec<IpAddr>,
+    /// 1 to 64 bytes.
+    pub server_name: Vec<u8>,
+}
+
+impl Issued {
+    /// Reads a body.
+    pub fn read(body: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader(body);
+        let leaf = reader.certificate()?;
+        let ca = reader.certificate()?;
+        let renew_after = u64::from_be_bytes(reader.array()?);
+        let count = reader.u8()?;
+        if usize::from(count) > MAX_ADDRESSES {
+            return Err(Malformed);
+        }
+        let mut addresses = Vec::new();
+        for _ in 0..count {
+            addresses.push(match reader.u8()? {
+                4 => IpAddr::from(reader.array::<4>()?),
+                16 => IpAddr::from(reader.array::<16>()?),
+                _ => return Err(Malformed),
+            });
+        }
+        let server_name = reader.name()?;
+        reader.end()?;
+        Ok(Self {
+            leaf,
+            ca,
+            renew_after,
+            addresses,
+            server_name,
+        })
+    }
+
+    /// The whole frame.
+    pub fn write(&self) -> Result<Vec<u8>, Malformed> {
+        let mut body = Vec::new();
+        for certificate in [&self.leaf, &self.ca] {
+            let length = u16::try_from(certificate.len()).map_err(|_| Malformed)?;
+            body.extend(length.to_be_bytes());
+            body.extend(certificate);
+        }
+        body.extend(self.renew_after.to_be_bytes());
+        if self.addresses.len() > MAX_ADDRESSES {
+            return Err(Malformed);
+        }
+        body.push(u8::try_from(self.addresses.len()).map_err(|_| Malformed)?);
+        for address in &self.addresses {
+            match address {
+                IpAddr::V4(v4) => push_short(&mut body, &v4.octets())?,
+                IpAddr::V6(v6) => push_short(&mut body, &v6.octets())?,
+            }
+        }
+        push_name(&mut body, &self.server_name)?;
+        frame(kind::ISSUED, &body)
+    }
+}
+
+/// Abort: why the exchange ends. No text crosses the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Abort {
+    /// 1: no version in common; these are known.
+    Version(Vec<u16>),
+    /// 2: another device took the window's one slot.
+    Busy,
+    /// 3: the code is wrong (code mode).
+    WrongCode,
+    /// 4: refused.
+    Refused,
+    /// 5: out of time.
+    Time,
+    /// 6: this mode is off.
+    ModeOff,
+    /// 7: internal.
+    Internal,
+}
+
+impl Abort {
+    /// Reads a body.
+    pub fn read(body: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader(body);
+        let read = match reader.u8()? {
+            1 => Self::Version(reader.versions()?),
+            2 => Self::Busy,
+            3 => Self::WrongCode,
+            4 => Self::Refused,
+            5 => Self::Time,
+            6 => Self::ModeOff,
+            7 => Self::Internal,
+            _ => return Err(Malformed),
+        };
+        reader.end()?;
+        Ok(read)
+    }
+
+    /// The whole frame.
+    pub fn write(&self) -> Result<Vec<u8>, Malformed> {
+        let body = match self {
+            Self::Version(versions) => {
+                let count = u8::try_from(versions.len()).map_err(|_| Malformed)?;
+                let mut body = vec![1, count];
+                for version in versions {
+                    body.extend(version.to_be_bytes());
+                }
+                body
+            }
+            Self::Busy => vec![2],
+            Self::WrongCode => vec![3],
+            Self::Refused => vec![4],
+            Self::Time => vec![5],
+            Self::ModeOff => vec![6],
+            Self::Internal => vec![7],
+        };
+        frame(kind::ABORT, &body)
+    }
+}
+
+/// Takes values off the front; every call checks the length.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        self.take(N)?.try_into().map_err(|_| Malformed)
+    }
+
+    fn u8(&mut self) -> Result<u8, Malformed> {
+        let [value] = self.array()?;
+        Ok(value)
+    }
+
+    fn u16(&mut self) -> Result<u16, Malformed> {
+        Ok(u16::from_be_bytes(self.array()?))
+    }
+
+    fn versions(&mut self) -> Result<Vec<u16>, Malformed> {
+        let count = self.u8()?;
+        if !(1..=8).contains(&count) {
+            return Err(Malformed);
+        }
+        let versions = (0..count)
+            .map(|_| self.u16())
+            .collect::<Result<Vec<_>, _>>()?;
+        if versions.is_sorted_by(|one, next| one < next) {
+            Ok(versions)
+        } else {
+            Err(Malformed)
+        }
+    }
+
+    fn share(&mut self) -> Result<Vec<u8>, Malformed> {
+        let length = usize::from(self.u8()?);
+        if length != 0 && length != SHARE_LENGTH {
+            return Err(Malformed);
+        }
+        Ok(self.take(length)?.to_vec())
+    }
+
+    fn name(&mut self) -> Result<Vec<u8>, Malformed> {
+        let length = usize::from(self.u8()?);
+        if !(1..=MAX_NAME).contains(&length) {
+            return Err(Malformed);
+        }
+        Ok(self.take(length)?.to_vec())
+    }
+
+    fn certificate(&mut self) -> Result<Vec<u8>, Malformed> {
+        let length = usize::from(self.u16()?);
+        if length == 0 {
+            return Err(Malformed);
+        }
+        Ok(self.take(length)?.to_vec())
+    }
+
+    fn end(self) -> Result<(), Malformed> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
+    }
+}
+
+fn frame(kind: u8, body: &[u8]) -> Result<Vec<u8>, Malformed> {
+    if body.len() > MAX_BODY {
+        return Err(Malformed);
+    }
+    let length = u16::try_from(body.len()).map_err(|_| Malformed)?;
+    let mut whole = vec![kind];
+    whole.extend(length.to_be_bytes());
+    whole.extend(body);
+    Ok(whole)
+}
+
+fn push_short(body: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Malformed> {
+    body.push(u8::try_from(bytes.len()).map_err(|_| Malformed)?);
+    body.extend(bytes);
+    Ok(())
+}
+
+fn push_name(body: &mut Vec<u8>, name: &[u8]) -> Result<(), Malformed> {
+    if !(1..=MAX_NAME).contains(&name.len()) {
+        return Err(Malformed);
+    }
+    push_short(body, name)
+}
+
+const SHARE_LENGTH: usize = 33;
+const MAX_NAME: usize = 64;
+const MAX_ADDRESSES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(frame: &[u8]) -> Vec<u8> {
+        frame[HEADER..].to_vec()
+    }
+
+    fn hello() -> Hello {
+        Hello {
+            versions: vec![1, 7],
+            mode: Mode::Qr,
+            session: [3; 8],
+            share: Vec::new(),
+            tag: [4; 32],
+        }
+    }
+
+    fn enrol(replaces: Option<Replaces>) -> Enrol {
+        Enrol {
+            nonce: [1; 32],
+            spki: [2; 91],
+            name: b"Mac".to_vec(),
+            replaces,
+            signature: [5; 64],
+        }
+    }
+
+    fn issued() -> Issued {
+        Issued {
+            leaf: vec![1; 300],
+            ca: vec![2; 400],
+            renew_after: 77,
+            addresses: vec![
+                IpAddr::from([192, 168, 1, 2]),
+                IpAddr::from([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
+            ],
+            server_name: b"server".to_vec(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let frame = hello().write().unwrap();
+        assert_eq!(
+            header(frame[..3].try_into().unwrap()),
+            Ok((1, frame.len() - 3))
+        );
+        assert_eq!(Hello::read(&body(&frame)), Ok(hello()));
+
+        let share = Share {
+            version: 1,
+            share: vec![0x42; 33],
+            commit: [9; 32],
+        };
+        assert_eq!(Share::read(&body(&share.write().unwrap())), Ok(share));
+
+        let old = Replaces {
+            pair: [6; 16],
+            signature: [7; 64],
+        };
+        for enrol in [enrol(None), enrol(Some(old))] {
+            assert_eq!(Enrol::read(&body(&enrol.write().unwrap())), Ok(enrol));
+        }
+
+        let pending = Pending {
+            nonce: [8; 32],
+            seconds: 60,
+        };
+        assert_eq!(Pending::read(&body(&pending.write().unwrap())), Ok(pending));
+        assert_eq!(
+            Issued::read(&body(&issued().write().unwrap())),
+            Ok(issued())
+        );
+
+        for abort in [
+            Abort::Version(vec![1, 2]),
+            Abort::Busy,
+            Abort::WrongCode,
+            Abort::Refused,
+            Abort::Time,
+            Abort::ModeOff,
+            Abort::Internal,
+        ] {
+            assert_eq!(Abort::read(&body(&abort.write().unwrap())), Ok(abort));
+        }
+    }
+
+    /// Every frame cut short anywhere, or with a byte more, is refused.
+    #[test]
+    fn length_is_exact() {
+        type Check = fn(&[u8]) -> bool;
+        let old = Replaces {
+            pair: [6; 16],
+            signature: [7; 64],
+        };
+        let pending = Pending {
+            nonce: [8; 32],
+            seconds: 60,
+        };
+        let cases: [(Vec<u8>, Check); 6] = [
+            (body(&hello().write().unwrap()), |b| Hello::read(b).is_ok()),
+            (body(&enrol(None).write().unwrap()), |b| {
+                Enrol::read(b).is_ok()
+            }),
+            (body(&enrol(Some(old)).write().unwrap()), |b| {
+                Enrol::read(b).is_ok()
+            }),
+            (body(&pending.write().unwrap()), |b| {
+                Pending::read(b).is_ok()
+            }),
+            (body(&issued().write().unwrap()), |b| {
+                Issued::read(b).is_ok()
+            }),
+            (vec![7; 32], |b| read_proof(b).is_ok()),
+        ];
+        for (row, (good, check)) in cases.into_iter().enumerate() {
+            assert!(check(&good), "row {row}");
+            for cut in 0..good.len() {
+                assert!(!check(&good[..cut]), "row {row} cut at {cut}");
+            }
+            let more: Vec<u8> = good.iter().copied().chain([0]).collect();
+            assert!(!check(&more), "row {row} with a byte more");
+        }
+    }
+
+    #[test]
+    fn values_stay_in_their_range() {
+        let good = body(&hello().write().unwrap());
+        let change = |at: usize, to: u8| {
+            let mut bytes = good.clone();
+            bytes[at] = to;
+            Hello::read(&bytes)
+        };
+        // count, first version equal to the second, descending, mode, share length
+        for (at, to) in [(0, 0), (0, 9), (2, 7), (2, 8), (5, 0), (5, 3), (14, 1)] {
+            assert_eq!(change(at, to), Err(Malformed), "byte {at} = {to}");
+        }
+        // A QR hello with a share; a code hello without one, with a session, with a tag.
+        let with = |change: fn(&mut Hello)| {
+            let mut hello = hello();
+            change(&mut hello);
+            Hello::read(&body(&hello.write().unwrap()))
+        };
+        let code = |hello: &mut Hello| {
+            hello.mode = Mode::Code;
+            hello.session = [0; 8];
+            hello.tag = [0; 32];
+            hello.share = vec![0x41; 33];
+        };
+        assert!(with(code).is_ok());
+        assert_eq!(with(|hello| hello.share = vec![0x41; 33]), Err(Malformed));
+        assert_eq!(with(|hello| hello.mode = Mode::Code), Err(Malformed));
+
+        for abort in [&[][..], &[0], &[8], &[2, 0], &[1], &[1, 0], &[1, 1, 0]] {
+            assert_eq!(Abort::read(abort), Err(Malformed), "{abort:?}");
+        }
+        assert_eq!(header([1, 0x10, 0x01]), Err(Malformed));
+        assert_eq!(header([1, 0x10, 0x00]), Ok((1, 4096)));
+
+        let with = |change: fn(&mut Issued)| {
+            let mut issued = issued();
+            change(&mut issued);
+            issued.write()
+        };
+        assert_eq!(with(|issued| issued.server_name.clear()), Err(Malformed));
+        assert_eq!(
+            with(|issued| issued.server_name = vec![b'a'; 65]),
+            Err(Malformed)
+        );
+        assert_eq!(
+            with(|issued| issued.addresses = vec![IpAddr::from([10, 0, 0, 1]); 9]),
+            Err(Malformed)
+        );
+        assert_eq!(with(|issued| issued.leaf = vec![0; 5000]), Err(Malformed));
+    }
+}

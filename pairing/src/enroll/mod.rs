@@ -3,4 +3,5 @@
 pub mod client;
 pub mod frame;
 pub mod host;
+pub mod name;
 pub mod transcript;
