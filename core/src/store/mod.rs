@@ -1,12 +1,14 @@
 //! Samples at rest: one SQLite file.
 
 mod ingest;
+mod lookup;
+mod plan;
 mod scan;
 mod schema;
 
 use std::path::{Path, PathBuf};
 
-use crate::report::Hint;
+use crate::{query::Cursor, report::Hint};
 
 pub use ingest::{ImportFailed, ImportOptions, ImportProgress};
 
@@ -122,6 +124,8 @@ pub struct TypeSummary {
 pub struct Scanned {
     /// Samples handed on.
     pub count: u64,
+    /// Where the next page begins, if a limit cut the answer.
+    pub next_cursor: Option<Cursor>,
 }
 
 /// What one import did.

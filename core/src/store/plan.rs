@@ -1,0 +1,143 @@
+//! Turning a query into conditions on the clustered table, one part a type.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, types::Value};
+
+use super::{StoreError, scan::unsigned};
+use crate::query::Query;
+
+/// The parts of an answer, in order.
+pub(super) struct Plan {
+    pub(super) parts: Vec<Part>,
+}
+
+/// The samples of one type that a query asks for: `SELECT .. FROM sample` + `condition`.
+pub(super) struct Part {
+    /// Name of the type.
+    pub(super) kind: String,
+    /// Begins with `WHERE`; all values are parameters. Equal questions have equal text, so that
+    /// prepared statements are found again.
+    pub(super) condition: String,
+    pub(super) parameters: Vec<Value>,
+    /// How many rows there are, if that is known without a look at them.
+    pub(super) known_rows: Option<u64>,
+}
+
+/// Which category values of a type are asked for.
+enum Categories {
+    All,
+    Named(Vec<String>),
+}
+
+impl Plan {
+    pub(super) fn new(connection: &Connection, query: &Query) -> Result<Self, StoreError> {
+        let mut wanted: BTreeMap<&str, Categories> = BTreeMap::new();
+        for selector in &query.types {
+            let categories = wanted
+                .entry(selector.kind.as_str())
+                .or_insert_with(|| Categories::Named(Vec::new()));
+            match (&selector.category, &mut *categories) {
+                (None, _) => *categories = Categories::All,
+                (Some(name), Categories::Named(names)) => names.push(name.clone()),
+                (Some(_), Categories::All) => {}
+            }
+        }
+        let origins = match query.origins.as_slice() {
+            [] => None,
+            names => Some(numbers(connection, "origin", names)?),
+        };
+        let mut statement = connection.prepare_cached("SELECT id, name FROM kind ORDER BY name")?;
+        let mut rows = statement.query([])?;
+        let mut parts = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (id, kind): (i64, String) = (row.get(0)?, row.get(1)?);
+            let categories = match wanted.get(kind.as_str()) {
+                Some(Categories::Named(names)) => Some(numbers(connection, "category", names)?),
+                Some(Categories::All) => None,
+                None if query.types.is_empty() => None,
+                None => continue,
+            };
+            parts.extend(part(connection, query, id, kind, &origins, &categories)?);
+        }
+        Ok(Self { parts })
+    }
+}
+
+/// The part of one type; `None` when it cannot hold a row.
+fn part(
+    connection: &Connection,
+    query: &Query,
+    kind_id: i64,
+    kind: String,
+    origins: &Option<Vec<i64>>,
+    categories: &Option<Vec<i64>>,
+) -> Result<Option<Part>, StoreError> {
+    let mut condition = "WHERE kind_id = ?".to_owned();
+    let mut parameters = vec![Value::Integer(kind_id)];
+    let mut start_ms = query.start_ms;
+    let mut behind = None;
+    if let Some(cursor) = &query.cursor {
+        if kind < cursor.kind {
+            return Ok(None);
+        }
+        // A query that starts later than its cursor has nothing to pass over.
+        if kind == cursor.kind && start_ms.is_none_or(|start| start <= cursor.start_ms) {
+            start_ms = Some(cursor.start_ms);
+            behind = Some(cursor);
+        }
+    }
+    let mut push = |text: &str, values: &mut dyn Iterator<Item = Value>| {
+        condition.push_str(text);
+        parameters.extend(values);
+    };
+    if let Some(start) = start_ms {
+        push(" AND start_ms >= ?", &mut [start.into()].into_iter());
+    }
+    if let Some(end) = query.end_ms {
+        push(" AND start_ms < ?", &mut [end.into()].into_iter());
+    }
+    if let Some(cursor) = behind {
+        let position = [cursor.start_ms.into(), cursor.id.to_vec().into()];
+        push(" AND (start_ms, id) > (?, ?)", &mut position.into_iter());
+    }
+    for (column, numbers) in [("origin_id", origins), ("category_id", categories)] {
+        if let Some(numbers) = numbers {
+            if numbers.is_empty() {
+                return Ok(None);
+            }
+            let marks = vec!["?"; numbers.len()].join(", ");
+            let mut values = numbers.iter().map(|number| (*number).into());
+            push(&format!(" AND {column} IN ({marks})"), &mut values);
+        }
+    }
+    let known_rows = if parameters.len() == 1 {
+        let sql = "SELECT coalesce(sum(samples), 0) FROM tally WHERE kind_id = ?1";
+        let mut statement = connection.prepare_cached(sql)?;
+        Some(unsigned(statement.query_row([kind_id], |row| row.get(0))?))
+    } else {
+        None
+    };
+    Ok(Some(Part {
+        kind,
+        condition,
+        parameters,
+        known_rows,
+    }))
+}
+
+/// The numbers of these names; names that the store does not hold have none.
+fn numbers(connection: &Connection, table: &str, names: &[String]) -> Result<Vec<i64>, StoreError> {
+    let sql = format!("SELECT id FROM {table} WHERE name = ?1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut numbers = Vec::new();
+    for name in names {
+        let mut rows = statement.query([name])?;
+        if let Some(row) = rows.next()? {
+            numbers.push(row.get(0)?);
+        }
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    Ok(numbers)
+}
