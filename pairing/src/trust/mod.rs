@@ -1,5 +1,7 @@
 //! The host's truth: device records in `trust.db`, their keys in the key store, the open window.
 
+mod registry;
+
 use std::{path::Path, sync::Arc};
 
 use tokio::sync::broadcast;
