@@ -39,8 +39,8 @@ impl ClientCredentials {
 pub struct HostCredentials {
     /// The pair.
     pub pair: PairId,
-    /// The CA's key.
-    pub ca_key: DeviceKey,
+    /// The CA's key; `None` once the pair is revoked: the CA then signs nothing more.
+    pub ca_key: Option<DeviceKey>,
     /// The CA's certificate, DER.
     pub ca: Vec<u8>,
     /// The server leaf's key.
@@ -49,6 +49,23 @@ pub struct HostCredentials {
     pub leaf: Vec<u8>,
     /// Marks announcements for this pair's client.
     pub discovery_key: Secret,
+}
+
+impl HostCredentials {
+    /// Name of the item in a key store: `host:<pair id>`.
+    pub fn item(pair: &PairId) -> String {
+        format!("host:{pair}")
+    }
+
+    /// The item.
+    pub fn encode(&self) -> Result<Secret, InvalidItem> {
+        todo!()
+    }
+
+    /// Reads the item.
+    pub fn decode(_item: &Secret) -> Result<Self, InvalidItem> {
+        todo!()
+    }
 }
 
 /// The item is damaged or of a later version.

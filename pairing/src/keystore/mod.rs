@@ -1,19 +1,60 @@
 //! Where keys rest. To add a store: one file, one line in [`open`]. Never a silent fall-back.
+//!
+//! ```text
+//! open(kind) -> KeyStore -+- keyring (macOS Keychain, Secret Service, Windows Credential Manager)
+//!                         +- file    (a folder of encrypted files; only when named)
+//! ```
+//!
+//! An item is a small secret under a name such as `client:<pair id>`; it is replaced whole. What
+//! an item holds is said in [`crate::credentials`]; no store looks inside.
+
+mod error;
+pub mod file;
+mod keyring;
+#[cfg(target_os = "macos")]
+mod macos;
+#[doc(hidden)]
+pub mod memory;
+#[cfg(target_os = "linux")]
+mod secret_service;
+#[cfg(target_os = "windows")]
+mod windows;
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use crate::secret::Secret;
+pub use error::KeyStoreError;
+
+use crate::{id::PairId, secret::Secret};
 
 /// Keeps small secret items by name.
 pub trait KeyStore: Send + Sync + fmt::Debug {
     /// Which it is.
     fn kind(&self) -> StoreKind;
+
     /// The item, or `None`.
     fn read(&self, item: &str) -> Result<Option<Secret>, KeyStoreError>;
+
     /// Writes or replaces the item whole.
     fn write(&self, item: &str, value: &Secret) -> Result<(), KeyStoreError>;
+
     /// Deletes it; `false` if there was none.
     fn delete(&self, item: &str) -> Result<bool, KeyStoreError>;
+
+    /// Puts copies of a pair's certificates (not secret, not trusted) where the system shows
+    /// certificates to its user. Only macOS has such a place; elsewhere this does nothing.
+    fn publish_certificates(
+        &self,
+        _pair: &PairId,
+        _leaf: &[u8],
+        _ca: &[u8],
+    ) -> Result<(), KeyStoreError> {
+        Ok(())
+    }
+
+    /// Takes the copies of [`Self::publish_certificates`] away.
+    fn withdraw_certificates(&self, _pair: &PairId) -> Result<(), KeyStoreError> {
+        Ok(())
+    }
 }
 
 /// The stores there are.
@@ -23,7 +64,7 @@ pub enum StoreKind {
     File,
     /// macOS Keychain.
     Keychain,
-    /// Secret Service (GNOME Keyring, KWallet) on Linux.
+    /// Secret Service (GNOME Keyring, `KWallet`) on Linux.
     SecretService,
     /// Windows Credential Manager.
     WindowsCredentialManager,
@@ -50,12 +91,27 @@ impl StoreKind {
             Self::WindowsCredentialManager => "windows-credential-manager",
         }
     }
+
+    /// Its name in a sentence.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::File => "the file key store",
+            Self::Keychain => "the macOS Keychain",
+            Self::SecretService => "the Secret Service (GNOME Keyring, KWallet)",
+            Self::WindowsCredentialManager => "the Windows Credential Manager",
+        }
+    }
 }
 
 impl FromStr for StoreKind {
     type Err = KeyStoreError;
-    fn from_str(_text: &str) -> Result<Self, KeyStoreError> {
-        todo!()
+
+    /// A store of this platform, by [`Self::as_str`].
+    fn from_str(text: &str) -> Result<Self, KeyStoreError> {
+        [Self::File, Self::platform()]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| KeyStoreError::Unknown(text.to_owned()))
     }
 }
 
@@ -63,7 +119,7 @@ impl FromStr for StoreKind {
 pub struct OpenOptions<'a> {
     /// Folder of the file store.
     pub folder: PathBuf,
-    /// Asked once, when the file store first needs it.
+    /// Asked once, when the file store is opened; no other store asks.
     pub passphrase: &'a mut dyn FnMut() -> Result<Secret, KeyStoreError>,
     /// Randomness for salts and nonces.
     pub environment: crate::environment::Environment,
@@ -78,30 +134,87 @@ impl fmt::Debug for OpenOptions<'_> {
 }
 
 /// Opens the store `kind`.
-pub fn open(
-    _kind: StoreKind,
-    _options: OpenOptions<'_>,
-) -> Result<Box<dyn KeyStore>, KeyStoreError> {
-    todo!()
-}
-
-/// What a key store could not do. `code()`: KEY_STORE_LOCKED, KEY_STORE_MISSING, KEY_STORE_DENIED,
-/// KEY_STORE_DAMAGED, KEY_STORE_UNKNOWN, PASSPHRASE_NEEDED, PASSPHRASE_WRONG, KEY_STORE_FAILED.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyStoreError {
-    /// No such kind of store, or not on this platform.
-    #[error("there is no key store named {0:?} on this system")]
-    Unknown(String),
-    // Locked, Missing, Denied, Damaged, PassphraseNeeded, PassphraseWrong, Failed(#[source] ..)
-}
-
-impl KeyStoreError {
-    /// Stable code.
-    pub fn code(&self) -> &'static str {
-        todo!()
+pub fn open(kind: StoreKind, options: OpenOptions<'_>) -> Result<Box<dyn KeyStore>, KeyStoreError> {
+    match kind {
+        StoreKind::File => {
+            let passphrase = (options.passphrase)()?;
+            let store =
+                file::FileStore::open(options.folder, passphrase, options.environment.entropy)?;
+            Ok(Box::new(store))
+        }
+        #[cfg(target_os = "macos")]
+        StoreKind::Keychain => Ok(Box::new(macos::open()?)),
+        #[cfg(target_os = "linux")]
+        StoreKind::SecretService => Ok(Box::new(secret_service::open()?)),
+        #[cfg(target_os = "windows")]
+        StoreKind::WindowsCredentialManager => Ok(Box::new(windows::open()?)),
+        other => Err(KeyStoreError::Unknown(other.as_str().to_owned())),
     }
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        todo!()
+}
+
+/// The longest name of an item, bytes.
+pub const ITEM_NAME_LIMIT: usize = 64;
+
+/// What every store does, whatever it is.
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn check_contract(store: &dyn KeyStore) {
+        let read = |item| store.read(item).unwrap().map(|s| s.expose().to_vec());
+        assert_eq!(read("client:a"), None);
+        assert!(!store.delete("client:a").unwrap());
+
+        let all_bytes: Vec<u8> = (0..=255).cycle().take(2_559).collect();
+        store
+            .write("client:a", &Secret::new(all_bytes.clone()))
+            .unwrap();
+        store.write("client:b", &Secret::new(vec![7])).unwrap();
+        assert_eq!(read("client:a"), Some(all_bytes));
+
+        store.write("client:a", &Secret::new(vec![1, 0])).unwrap();
+        assert_eq!(read("client:a"), Some(vec![1, 0]));
+        assert_eq!(read("client:b"), Some(vec![7]));
+
+        assert!(store.delete("client:a").unwrap());
+        assert_eq!(read("client:a"), None);
+        assert!(store.delete("client:b").unwrap());
+    }
+
+    #[test]
+    fn a_kind_is_named_only_on_its_platform() {
+        let platform = StoreKind::platform();
+        for (text, expected) in [
+            ("file", Some(StoreKind::File)),
+            (platform.as_str(), Some(platform)),
+            ("File", None),
+            ("", None),
+            ("keyutils", None),
+        ] {
+            assert_eq!(text.parse::<StoreKind>().ok(), expected, "{text:?}");
+        }
+        let elsewhere = if cfg!(target_os = "macos") {
+            "secret-service"
+        } else {
+            "keychain"
+        };
+        let error = elsewhere.parse::<StoreKind>().unwrap_err();
+        assert_eq!(error.code(), "KEY_STORE_UNKNOWN");
+    }
+
+    #[test]
+    fn a_store_of_another_platform_is_not_replaced_by_one_of_ours() {
+        let elsewhere = if cfg!(target_os = "macos") {
+            StoreKind::SecretService
+        } else {
+            StoreKind::Keychain
+        };
+        let options = OpenOptions {
+            folder: PathBuf::from("/nonexistent"),
+            passphrase: &mut || panic!("only the file store needs a passphrase"),
+            environment: crate::environment::Environment::system(),
+        };
+        let error = open(elsewhere, options).unwrap_err();
+        assert_eq!(error.code(), "KEY_STORE_UNKNOWN");
     }
 }

@@ -1,0 +1,174 @@
+//! The bytes of one sealed file.
+//!
+//! ```text
+//! 0   4  "HSKS"
+//! 4   1  version, 1
+//! 5   4  Argon2id: memory, KiB (big-endian, as all numbers here)
+//! 9   4  Argon2id: passes
+//! 13  4  Argon2id: lanes
+//! 17 16  salt
+//! 33 12  nonce
+//! 45     AES-256-GCM of the value, with its tag of 16 bytes
+//! ```
+//!
+//! Associated data: the 45 bytes above, the store's id (16 bytes), the item's name. The key is
+//! Argon2id (RFC 9106, version 1.3) of the passphrase and the salt.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+
+use crate::secret::Secret;
+
+/// What deriving a key costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// KiB.
+    pub memory: u32,
+    /// How often the memory is passed over.
+    pub passes: u32,
+    /// Lanes.
+    pub lanes: u32,
+}
+
+impl Cost {
+    /// 64 MiB, 3 passes, 4 lanes: the second recommended option of RFC 9106 §4.
+    pub const STANDARD: Self = Self {
+        memory: 64 * 1024,
+        passes: 3,
+        lanes: 4,
+    };
+
+    /// Next to nothing, for tests.
+    #[doc(hidden)]
+    pub const TEST: Self = Self {
+        memory: 64,
+        passes: 1,
+        lanes: 1,
+    };
+
+    /// Whether a file may ask for it: it must not exhaust the machine, and less than the least
+    /// that is advised today is a sign of a changed file. What `ours` is may always be read.
+    pub(super) fn is_acceptable(self, ours: Self) -> bool {
+        let least = self.memory >= LEAST_MEMORY && self.passes >= 1 && self.lanes >= 1;
+        let most = self.memory <= 1024 * 1024 && self.passes <= 10 && self.lanes <= 8;
+        (least && most) || self == ours
+    }
+}
+
+/// What stands before the encrypted value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) cost: Cost,
+    pub(super) salt: [u8; 16],
+    pub(super) nonce: [u8; 12],
+}
+
+impl Header {
+    /// Splits a file; `None` if it is none of ours.
+    pub(super) fn parse(file: &[u8]) -> Option<(Self, &[u8])> {
+        let (magic, rest) = file.split_first_chunk::<4>()?;
+        let (version, rest) = rest.split_first_chunk::<1>()?;
+        let (memory, rest) = rest.split_first_chunk::<4>()?;
+        let (passes, rest) = rest.split_first_chunk::<4>()?;
+        let (lanes, rest) = rest.split_first_chunk::<4>()?;
+        let (salt, rest) = rest.split_first_chunk::<16>()?;
+        let (nonce, body) = rest.split_first_chunk::<12>()?;
+        let header = Self {
+            cost: Cost {
+                memory: u32::from_be_bytes(*memory),
+                passes: u32::from_be_bytes(*passes),
+                lanes: u32::from_be_bytes(*lanes),
+            },
+            salt: *salt,
+            nonce: *nonce,
+        };
+        (magic == MAGIC && *version == [VERSION]).then_some((header, body))
+    }
+
+    fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(45);
+        bytes.extend_from_slice(MAGIC);
+        bytes.push(VERSION);
+        bytes.extend_from_slice(&self.cost.memory.to_be_bytes());
+        bytes.extend_from_slice(&self.cost.passes.to_be_bytes());
+        bytes.extend_from_slice(&self.cost.lanes.to_be_bytes());
+        bytes.extend_from_slice(&self.salt);
+        bytes.extend_from_slice(&self.nonce);
+        bytes
+    }
+
+    /// The key for this salt and cost.
+    pub(super) fn derive(&self, passphrase: &Secret) -> Option<Secret> {
+        let params = argon2::Params::new(
+            self.cost.memory,
+            self.cost.passes,
+            self.cost.lanes,
+            Some(KEY_LENGTH),
+        )
+        .ok()?;
+        let mut key = vec![0; KEY_LENGTH];
+        argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params)
+            .hash_password_into(passphrase.expose(), &self.salt, &mut key)
+            .ok()?;
+        Some(Secret::new(key))
+    }
+
+    /// The whole file.
+    pub(super) fn seal(
+        &self,
+        key: &Secret,
+        store: &[u8; 16],
+        item: &str,
+        value: &Secret,
+    ) -> Option<Vec<u8>> {
+        let mut file = self.to_bytes();
+        // The buffer holds the value in the clear until it is encrypted: wiped if that fails.
+        let mut body = zeroize::Zeroizing::new(value.expose().to_vec());
+        body.reserve_exact(AES_256_GCM.tag_len());
+        self.cipher(key)?
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(self.nonce),
+                self.associated(store, item),
+                &mut *body,
+            )
+            .ok()?;
+        file.extend_from_slice(&body);
+        Some(file)
+    }
+
+    /// The value; `None` if the key is wrong or anything was changed.
+    pub(super) fn unseal(
+        &self,
+        key: &Secret,
+        store: &[u8; 16],
+        item: &str,
+        body: &[u8],
+    ) -> Option<Secret> {
+        let mut body = zeroize::Zeroizing::new(body.to_vec());
+        let value = self
+            .cipher(key)?
+            .open_in_place(
+                Nonce::assume_unique_for_key(self.nonce),
+                self.associated(store, item),
+                &mut body,
+            )
+            .ok()?;
+        Some(Secret::new(value.to_vec()))
+    }
+
+    fn cipher(&self, key: &Secret) -> Option<LessSafeKey> {
+        let key = UnboundKey::new(&AES_256_GCM, key.expose()).ok()?;
+        Some(LessSafeKey::new(key))
+    }
+
+    /// Unambiguous: the first two parts have a fixed length.
+    fn associated(&self, store: &[u8; 16], item: &str) -> Aad<Vec<u8>> {
+        Aad::from([&self.to_bytes(), &store[..], item.as_bytes()].concat())
+    }
+}
+
+const MAGIC: &[u8; 4] = b"HSKS";
+const VERSION: u8 = 1;
+const KEY_LENGTH: usize = 32;
+
+/// 19 MiB, KiB.
+const LEAST_MEMORY: u32 = 19 * 1024;
