@@ -39,7 +39,7 @@ pub const SCHEMA_VERSION: &str = "1";
 const VERSION_KEY: &str = "healthsync.schema";
 
 /// Columns that are always there.
-const BASE_COLUMNS: usize = 8;
+pub(crate) const BASE_COLUMNS: usize = 8;
 
 /// The columns; with `include_metadata` those on demand, too.
 pub fn schema(include_metadata: bool) -> SchemaRef {
@@ -239,4 +239,4 @@ fn array<A: Array + 'static>(array: A) -> ArrayRef {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

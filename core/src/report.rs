@@ -13,7 +13,7 @@ use serde_json::json;
 
 /// What an error type adds to its message.
 pub trait Hint: Error {
-    /// Stable word, SCREAMING_SNAKE.
+    /// Stable word, in capitals and underscores.
     fn code(&self) -> &'static str;
     /// What to do next, usually a command.
     fn hint(&self) -> Option<String> {
@@ -103,7 +103,7 @@ mod tests {
     struct Link {
         text: &'static str,
         #[source]
-        source: Option<Box<Link>>,
+        source: Option<Box<Self>>,
     }
 
     fn linked(texts: &[&'static str]) -> Link {

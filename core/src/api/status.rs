@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Answer of [`STATUS`](super::STATUS).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the name on the wire")]
 pub struct Status {
     /// `ok`.
     pub status: String,

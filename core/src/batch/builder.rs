@@ -189,7 +189,7 @@ impl MoreBuilder {
 pub(crate) struct Texts {
     keys: Vec<i32>,
     nulls: NullBufferBuilder,
-    texts: Vec<Box<str>>,
+    distinct: Vec<Box<str>>,
     /// The texts as an array; `None` when a text was added since.
     array: Option<ArrayRef>,
 }
@@ -199,7 +199,7 @@ impl Texts {
         Self {
             keys: Vec::with_capacity(capacity),
             nulls: NullBufferBuilder::new(capacity),
-            texts: Vec::new(),
+            distinct: Vec::new(),
             array: None,
         }
     }
@@ -207,11 +207,11 @@ impl Texts {
     /// Position of `text`, which is added if it is new. The caller remembers positions; this
     /// looks at every text.
     pub(crate) fn add(&mut self, text: &str) -> i32 {
-        let found = self.texts.iter().position(|known| &**known == text);
+        let found = self.distinct.iter().position(|known| &**known == text);
         let position = found.unwrap_or_else(|| {
-            self.texts.push(text.into());
+            self.distinct.push(text.into());
             self.array = None;
-            self.texts.len() - 1
+            self.distinct.len() - 1
         });
         // More texts than that do not fit into memory.
         i32::try_from(position).unwrap_or(i32::MAX)
@@ -227,7 +227,7 @@ impl Texts {
         let keys = Int32Array::try_new(keys.into(), self.nulls.finish())?;
         let texts = self
             .array
-            .get_or_insert_with(|| array(StringArray::from_iter_values(&self.texts)));
+            .get_or_insert_with(|| array(StringArray::from_iter_values(&self.distinct)));
         let texts = Arc::clone(texts);
         Ok(array(DictionaryArray::<Int32Type>::try_new(keys, texts)?))
     }
@@ -260,8 +260,6 @@ fn uuid_text(id: &[u8; 16]) -> [u8; UUID_LEN] {
 }
 
 #[expect(
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
     clippy::indexing_slicing,
     reason = "evaluated by the compiler; a wrong index is a build error"
 )]

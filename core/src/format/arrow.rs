@@ -1,4 +1,4 @@
-//! The Arrow IPC stream format, bodies compressed with zstd: what pyarrow, polars and DuckDB read,
+//! The Arrow IPC stream format, bodies compressed with zstd: what pyarrow, polars, `DuckDB` read,
 //! and what our own two ends speak.
 
 mod check;

@@ -58,7 +58,8 @@ impl Plan {
                 None if query.types.is_empty() => None,
                 None => continue,
             };
-            parts.extend(part(connection, query, id, kind, &origins, &categories)?);
+            let (origins, categories) = (origins.as_deref(), categories.as_deref());
+            parts.extend(part(connection, query, id, kind, origins, categories)?);
         }
         Ok(Self { parts })
     }
@@ -70,8 +71,8 @@ fn part(
     query: &Query,
     kind_id: i64,
     kind: String,
-    origins: &Option<Vec<i64>>,
-    categories: &Option<Vec<i64>>,
+    origins: Option<&[i64]>,
+    categories: Option<&[i64]>,
 ) -> Result<Option<Part>, StoreError> {
     let mut condition = "WHERE kind_id = ?".to_owned();
     let mut parameters = vec![Value::Integer(kind_id)];

@@ -4,6 +4,7 @@
 //! dictionaries grow without end. So every number of a message is checked here first.
 
 use arrow_ipc::{Message, MessageHeader, RecordBatch, convert::try_fb_to_schema};
+use arrow_schema::DataType;
 
 use crate::{batch, format::FormatError};
 
@@ -41,7 +42,7 @@ pub(super) fn next(bytes: &[u8], started: bool) -> Result<Next, FormatError> {
         return Ok(Next::End(PREFIX));
     }
     if length > LONGEST_DESCRIPTION {
-        return Err(too_large());
+        return Err(impossible());
     }
     let Some((description, rest)) = rest.split_at_checked(length) else {
         return Ok(Next::More(PREFIX + length));
@@ -66,54 +67,75 @@ fn check(message: &Message<'_>, body: &[u8], started: bool) -> Result<(), Format
         let schema = try_fb_to_schema(schema).map_err(FormatError::decode)?;
         return batch::check_schema(&schema).map_err(FormatError::decode);
     }
-    let columns = if kind == MessageHeader::RecordBatch {
-        message.header_as_record_batch()
-    } else if kind == MessageHeader::DictionaryBatch {
-        message
-            .header_as_dictionary_batch()
-            // Additions to a dictionary could go on for ever; we always send it whole.
-            .filter(|dictionary| !dictionary.isDelta())
-            .and_then(|dictionary| dictionary.data())
+    let (columns, layout) = if let Some(batch) = message.header_as_record_batch() {
+        let columns = batch.nodes().map_or(0, |nodes| nodes.len());
+        let schema = batch::schema(columns > batch::BASE_COLUMNS);
+        let types = schema.fields().iter().map(|field| field.data_type());
+        (
+            Some(batch),
+            types.flat_map(buffer_widths).copied().collect(),
+        )
+    } else if let Some(dictionary) = message.header_as_dictionary_batch() {
+        // Additions to a dictionary could go on for ever; we always send it whole.
+        let whole = (!dictionary.isDelta()).then(|| dictionary.data()).flatten();
+        (whole, buffer_widths(&DataType::Utf8).to_vec())
     } else {
-        None
+        (None, Vec::new())
     };
-    check_columns(
-        &columns.ok_or_else(|| FormatError::decode("a message of an unknown kind"))?,
-        body,
-    )
+    let columns = columns.ok_or_else(|| FormatError::decode("a message of an unknown kind"))?;
+    check_columns(&columns, &layout, body)
 }
 
-fn check_columns(columns: &RecordBatch<'_>, body: &[u8]) -> Result<(), FormatError> {
-    let rows = columns.length();
-    if !(0..=MOST_ROWS).contains(&rows) {
-        return Err(too_large());
+/// Width of the elements in each buffer of a column: validity, then offsets or keys or values,
+/// then the bytes of texts. The decoder asserts that a buffer holds whole elements.
+fn buffer_widths(data_type: &DataType) -> &'static [usize] {
+    if *data_type == DataType::Utf8 {
+        &[1, 4, 1]
+    } else if matches!(data_type, DataType::Dictionary(..)) {
+        &[1, 4]
+    } else {
+        &[1, 8]
+    }
+}
+
+fn check_columns(
+    columns: &RecordBatch<'_>,
+    widths: &[usize],
+    body: &[u8],
+) -> Result<(), FormatError> {
+    let in_range = |rows| (0..=MOST_ROWS).contains(&rows);
+    if !in_range(columns.length()) {
+        return Err(impossible());
     }
     for node in columns.nodes().into_iter().flatten() {
-        if !(0..=MOST_ROWS).contains(&node.length())
-            || !(0..=node.length()).contains(&node.null_count())
-        {
-            return Err(too_large());
+        if !in_range(node.length()) || !(0..=node.length()).contains(&node.null_count()) {
+            return Err(impossible());
         }
     }
+    if columns.buffers().map_or(0, |buffers| buffers.len()) != widths.len() {
+        return Err(impossible());
+    }
     let mut unpacked = 0_usize;
-    for buffer in columns.buffers().into_iter().flatten() {
+    for (buffer, width) in columns.buffers().into_iter().flatten().zip(widths) {
         let offset = within(buffer.offset(), body.len())?;
         let length = within(buffer.length(), body.len())?;
         let bytes = offset
             .checked_add(length)
-            .and_then(|end| body.get(offset..end))
-            .ok_or_else(too_large)?;
-        if columns.compression().is_none() || bytes.is_empty() {
-            continue;
-        }
-        let declared = bytes.first_chunk::<8>().ok_or_else(too_large)?;
-        // -1 says that the buffer is not compressed after all.
-        let declared = i64::from_le_bytes(*declared);
-        if declared != -1 {
-            unpacked += within(declared, LARGEST_BODY)?;
-        }
-        if unpacked > LARGEST_BODY {
-            return Err(too_large());
+            .and_then(|end| body.get(offset..end));
+        let bytes = bytes.ok_or_else(impossible)?;
+        let length = if columns.compression().is_some() && !bytes.is_empty() {
+            let (declared, rest) = bytes.split_first_chunk::<8>().ok_or_else(impossible)?;
+            match i64::from_le_bytes(*declared) {
+                // Not compressed after all.
+                -1 => rest.len(),
+                declared => within(declared, LARGEST_BODY)?,
+            }
+        } else {
+            bytes.len()
+        };
+        unpacked += length;
+        if length % width != 0 || unpacked > LARGEST_BODY {
+            return Err(impossible());
         }
     }
     Ok(())
@@ -123,9 +145,9 @@ fn within(number: i64, limit: usize) -> Result<usize, FormatError> {
     usize::try_from(number)
         .ok()
         .filter(|number| *number <= limit)
-        .ok_or_else(too_large)
+        .ok_or_else(impossible)
 }
 
-fn too_large() -> FormatError {
+fn impossible() -> FormatError {
     FormatError::decode("a message has an impossible size")
 }

@@ -124,11 +124,12 @@ fn selector(kind: &str, category: Option<&str>) -> Selector {
     }
 }
 
+type Keep = fn(&Known) -> bool;
+
 #[test]
 fn filters_choose_what_a_look_at_every_row_chooses() {
     let (store, known) = filled(500);
     let query = Query::default;
-    type Keep = fn(&Known) -> bool;
     let cases: &[(Query, Keep)] = &[
         (query(), |_| true),
         (
