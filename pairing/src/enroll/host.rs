@@ -1,9 +1,12 @@
-//! The host's side: one pairing window at a time, in memory only.
+//! The host's side, as the rest of the program sees it: how to open a pairing window, and what a
+//! person at the host is told. The window itself is in [`super::desk`], one device's exchange in
+//! [`super::serve`].
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Weak};
 
 use tokio::sync::mpsc;
 
+use super::desk::Desk;
 use crate::{
     id::{KeyDigest, PairId},
     secret::Secret,
@@ -44,6 +47,22 @@ pub struct Window {
     pub expires_at: i64,
     /// What happens; the channel ends after `Paired` or `Closed`.
     pub events: mpsc::Receiver<HostEvent>,
+    pub(crate) _closer: Closer,
+}
+
+/// Closes the window when it is dropped; a device that was approved meanwhile is still served.
+#[derive(Debug)]
+pub(crate) struct Closer {
+    pub(crate) desk: Weak<Desk>,
+    pub(crate) session: [u8; 8],
+}
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        if let Some(desk) = self.desk.upgrade() {
+            desk.cancel(self.session);
+        }
+    }
 }
 
 /// What a person at the host is told. `name` is inert already (no control or bidi characters,
@@ -79,8 +98,8 @@ pub enum HostEvent {
     },
     /// The window is closed without a pair.
     Closed {
-        /// PAIRING_EXPIRED, PAIRING_REFUSED, PAIRING_TIMEOUT, PAIRING_FAILED, PAIRING_CANCELLED,
-        /// PAIRING_NOT_ACKNOWLEDGED (rolled back after 120 s).
+        /// `PAIRING_EXPIRED`, `PAIRING_REFUSED`, `PAIRING_TIMEOUT`, `PAIRING_FAILED`,
+        /// `PAIRING_CANCELLED`, `PAIRING_NOT_ACKNOWLEDGED` (rolled back after 120 s).
         code: &'static str,
     },
 }

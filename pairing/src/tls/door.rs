@@ -1,10 +1,25 @@
 //! The server's one port: reads the ClientHello, picks the configuration, finishes the handshake.
+//!
+//! Two things in the ClientHello decide, and nothing else: the whole ALPN list and the server name
+//! (RFC 7301, RFC 6066). Every purpose has a configuration of its own.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::net::TcpStream;
+use rustls::{ServerConfig, server::Acceptor};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpStream,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake, server::TlsStream};
 
-use crate::trust::{Peer, Trust};
+use super::{PAIRING, RENEWAL};
+use crate::{
+    certificate::Certificate,
+    enroll::{serve::serve, transcript::EXPORTER_LABEL},
+    id::PairId,
+    trust::{Peer, Trust},
+};
 
 /// What came in.
 #[derive(Debug)]
@@ -12,7 +27,7 @@ pub enum Entered {
     /// A paired client, checked against the device records.
     Data {
         /// The channel, handshake done.
-        stream: Box<tokio_rustls::server::TlsStream<TcpStream>>,
+        stream: Box<TlsStream<TcpStream>>,
         /// Who.
         peer: Peer,
     },
@@ -22,11 +37,79 @@ pub enum Entered {
 
 /// Serves one connection up to the end of its handshake (5 s), or of the pairing exchange.
 pub async fn enter(
-    _trust: &Arc<Trust>,
-    _stream: TcpStream,
-    _from: SocketAddr,
+    trust: &Arc<Trust>,
+    stream: TcpStream,
+    from: SocketAddr,
 ) -> Result<Entered, Turned> {
-    todo!()
+    let accepted = Instant::now();
+    // Small messages go at once; a socket that refuses this still works.
+    drop(stream.set_nodelay(true));
+    let start = read_hello(stream, accepted).await?;
+    let hello = start.client_hello();
+    let pair = hello.server_name().and_then(PairId::from_server_name);
+    match purpose(hello.alpn()) {
+        Purpose::Pairing => {
+            let Some(admission) = trust.admit(from) else {
+                refuse(start, NO_APPLICATION_PROTOCOL).await;
+                return Err(Turned::because("no pairing window is open"));
+            };
+            let configuration = Arc::clone(&admission.configuration);
+            let stream = finish(start, configuration, accepted, Some(PAIRING)).await?;
+            let mut exporter = [0; 32];
+            stream
+                .get_ref()
+                .1
+                .export_keying_material(&mut exporter, EXPORTER_LABEL, None)
+                .map_err(|error| Turned::from_error("no exporter", error))?;
+            serve(trust, admission, stream, exporter, from, accepted)
+                .await
+                .map_err(Turned::because)?;
+            Ok(Entered::Pairing)
+        }
+        Purpose::Data { offers_alpn } => {
+            let configuration = match pair {
+                Some(pair) => match trust.configuration(&pair).await {
+                    Ok(found) => found,
+                    Err(error) => {
+                        refuse(start, INTERNAL_ERROR).await;
+                        return Err(Turned::from_error("the pair's keys cannot be read", error));
+                    }
+                },
+                None => None,
+            };
+            let (Some(pair), Some(configuration)) = (pair, configuration) else {
+                refuse(start, UNRECOGNIZED_NAME).await;
+                return Err(Turned::because("no pair of this name"));
+            };
+            let stream = finish(start, configuration, accepted, None).await?;
+            let connection = stream.get_ref().1;
+            let negotiated = match connection.alpn_protocol() {
+                None => !offers_alpn,
+                Some(name) => offers_alpn && DATA.contains(&name),
+            };
+            if !negotiated {
+                return Err(Turned::because("another protocol than the one offered"));
+            }
+            let leaf = connection
+                .peer_certificates()
+                .and_then(|chain| Certificate::from_der(chain.first()?).ok())
+                .ok_or(Turned::because("no client certificate"))?;
+            let peer = Peer {
+                pair,
+                key: leaf.key,
+                not_after: leaf.not_after,
+            };
+            Ok(Entered::Data {
+                stream: Box::new(stream),
+                peer,
+            })
+        }
+        // Renewal belongs to a later version: until then it is refused like any unknown protocol.
+        Purpose::Renewal | Purpose::Unknown => {
+            refuse(start, NO_APPLICATION_PROTOCOL).await;
+            Err(Turned::because("no protocol in common"))
+        }
+    }
 }
 
 /// Why a connection was not let in; for the log (no secret in it).
@@ -38,4 +121,158 @@ pub struct Turned {
     /// The chain.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Turned {
+    const fn because(reason: &'static str) -> Self {
+        Self {
+            reason,
+            source: None,
+        }
+    }
+
+    fn from_error(
+        reason: &'static str,
+        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            reason,
+            source: Some(error.into()),
+        }
+    }
+}
+
+/// What an ALPN list asks for. Lists that mix purposes ask for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Pairing,
+    Renewal,
+    Data { offers_alpn: bool },
+    Unknown,
+}
+
+fn purpose<'a>(alpn: Option<impl Iterator<Item = &'a [u8]>>) -> Purpose {
+    let Some(offered) = alpn else {
+        return Purpose::Data { offers_alpn: false };
+    };
+    let offered: Vec<_> = offered.collect();
+    match offered.as_slice() {
+        [only] if *only == PAIRING => Purpose::Pairing,
+        [only] if *only == RENEWAL => Purpose::Renewal,
+        [_, ..] if offered.iter().all(|name| DATA.contains(name)) => {
+            Purpose::Data { offers_alpn: true }
+        }
+        _ => Purpose::Unknown,
+    }
+}
+
+async fn read_hello(
+    stream: TcpStream,
+    accepted: Instant,
+) -> Result<StartHandshake<TcpStream>, Turned> {
+    let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), stream);
+    match timeout_at(accepted + HANDSHAKE_TIME, &mut acceptor).await {
+        Ok(Ok(start)) => Ok(start),
+        Ok(Err(error)) => {
+            // rustls has written its alert already.
+            if let Some(stream) = acceptor.take_io() {
+                drain(stream).await;
+            }
+            Err(Turned::from_error("not a TLS client", error))
+        }
+        Err(_) => Err(Turned::because("no ClientHello in time")),
+    }
+}
+
+/// The rest of the handshake. A refused client gets its exact alert.
+async fn finish(
+    start: StartHandshake<TcpStream>,
+    configuration: Arc<ServerConfig>,
+    accepted: Instant,
+    protocol: Option<&[u8]>,
+) -> Result<TlsStream<TcpStream>, Turned> {
+    let handshake = start.into_stream(configuration).into_fallible();
+    let stream = match timeout_at(accepted + HANDSHAKE_TIME, handshake).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err((error, stream))) => {
+            drain(stream).await;
+            return Err(Turned::from_error("the handshake failed", error));
+        }
+        Err(_) => return Err(Turned::because("no handshake in time")),
+    };
+    // rustls goes on without a protocol when a second ClientHello drops its list.
+    if protocol.is_some() && stream.get_ref().1.alpn_protocol() != protocol {
+        return Err(Turned::because("another protocol than the one offered"));
+    }
+    Ok(stream)
+}
+
+/// Answers a ClientHello with a fatal alert, for which rustls has no call: a plain record
+/// (RFC 8446, sections 5.1 and 6).
+async fn refuse(mut start: StartHandshake<TcpStream>, alert: u8) {
+    let record = [21, 3, 3, 0, 2, 2, alert];
+    let written = timeout(DRAIN_TIME, start.io.write_all(&record)).await;
+    if matches!(written, Ok(Ok(()))) {
+        drain(start.io).await;
+    }
+}
+
+/// Half-closes and reads what the client still sends: closing with unread bytes would reset the
+/// connection, and the alert would be lost on the way.
+async fn drain(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let rest = async {
+        stream.shutdown().await?;
+        let mut bytes = [0; 4096];
+        let mut total = 0;
+        while total < DRAIN_BYTES {
+            match stream.read(&mut bytes).await? {
+                0 => break,
+                count => total += count,
+            }
+        }
+        Ok::<_, io::Error>(())
+    };
+    // The client may be gone; then there is nobody to tell.
+    drop(timeout(DRAIN_TIME, rest).await);
+}
+
+const DATA: [&[u8]; 2] = [b"h2", b"http/1.1"];
+const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+const DRAIN_TIME: Duration = Duration::from_millis(500);
+const DRAIN_BYTES: usize = 64 * 1024;
+const INTERNAL_ERROR: u8 = 80;
+const UNRECOGNIZED_NAME: u8 = 112;
+const NO_APPLICATION_PROTOCOL: u8 = 120;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alpn_list_mixed() {
+        let check = |names: &[&'static str]| purpose(Some(names.iter().map(|n| n.as_bytes())));
+        let data = Purpose::Data { offers_alpn: true };
+        assert_eq!(check(&["h2"]), data);
+        assert_eq!(check(&["http/1.1"]), data);
+        assert_eq!(check(&["h2", "http/1.1"]), data);
+        assert_eq!(check(&["healthsync-pair/1"]), Purpose::Pairing);
+        assert_eq!(check(&["healthsync-renew/1"]), Purpose::Renewal);
+        for mixed in [
+            &[][..],
+            &["healthsync-pair/1", "h2"],
+            &["h2", "healthsync-pair/1"],
+            &["healthsync-pair/1", "healthsync-pair/1"],
+            &["healthsync-pair/1", "healthsync-renew/1"],
+            &["healthsync-pair/2"],
+            &["HEALTHSYNC-PAIR/1"],
+            &["h2", "http/1.0"],
+            &["h3"],
+        ] {
+            assert_eq!(check(mixed), Purpose::Unknown, "{mixed:?}");
+        }
+        assert_eq!(
+            purpose(None::<std::iter::Empty<&[u8]>>),
+            Purpose::Data { offers_alpn: false }
+        );
+    }
 }

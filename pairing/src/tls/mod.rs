@@ -4,6 +4,9 @@
 pub mod client;
 pub mod door;
 pub mod failure;
+pub(crate) mod pin;
+pub(crate) mod server;
+mod verifier;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +21,11 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 
 /// The versions of every configuration.
 pub(crate) const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
+
+/// The protocol of a pairing window (RFC 7301).
+pub(crate) const PAIRING: &[u8] = b"healthsync-pair/1";
+/// Renewal of an expired certificate: reserved, not spoken yet.
+pub(crate) const RENEWAL: &[u8] = b"healthsync-renew/1";
 
 /// rustls judges dates by the clock that we are given.
 #[derive(Debug)]

@@ -1,172 +1,456 @@
 //! The host's truth: device records in `trust.db`, their keys in the key store, the open window.
+//!
+//! ```text
+//! Trust -+- registry  (trust.db, all SQL, the copy in memory that every request asks)
+//!        +- keys      (the pairs' items in the key store)
+//!        +- served    (the TLS configuration of each pair, made when it is first dialled)
+//!        +- desk      (the pairing window, in enroll)
+//! ```
+//!
+//! Methods that touch the key store block; they say so.
 
+mod error;
+mod keys;
+mod record;
 mod registry;
+mod served;
 
-use std::{path::Path, sync::Arc};
-
-use tokio::sync::broadcast;
-
-use crate::{
-    enroll::host::{Window, WindowOptions},
-    environment::Environment,
-    id::{KeyDigest, PairId},
-    keystore::KeyStore,
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-/// A device that is or was paired.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceRecord {
-    /// The pair.
-    pub pair: PairId,
-    /// SHA-256 of the client's SPKI; unique over all states.
-    pub key: KeyDigest,
-    /// What the device called itself, made inert.
-    pub name: String,
-    /// Its state.
-    pub state: State,
-    /// Unix seconds.
-    pub created_at: i64,
-    /// Unix seconds.
-    pub approved_at: Option<i64>,
-    /// Unix seconds.
-    pub last_seen_at: Option<i64>,
-    /// End of the leaf last issued, Unix seconds.
-    pub leaf_not_after: i64,
-}
+use rustls::ServerConfig;
+use tokio::{
+    runtime::Handle,
+    sync::{broadcast, mpsc},
+    time::{Instant, sleep, sleep_until},
+};
 
-/// Where a record stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Issued, not yet acknowledged; rolled back after 120 s.
-    Pending,
-    /// May read.
-    Active,
-    /// A retired key appeared.
-    Suspended,
-    /// Never again.
-    Revoked,
-}
+pub use error::TrustError;
+pub(crate) use keys::{Certificates, NewPair};
+pub use record::{DeviceRecord, Peer, Refusal, State};
+pub(crate) use registry::{Entry, Registry};
 
-impl State {
-    /// `pending`, `active`, `suspended`, `revoked`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Active => "active",
-            Self::Suspended => "suspended",
-            Self::Revoked => "revoked",
-        }
-    }
-}
+use self::{keys::HostKeys, served::Served};
+use crate::{
+    ca,
+    device::DeviceKey,
+    enroll::{
+        desk::{Admission, Desk, Entered, Opening, Settings},
+        host::{Closer, HostEvent, Window, WindowOptions},
+        name,
+    },
+    environment::Environment,
+    id::{KeyDigest, PairId},
+    invite::Invite,
+    keystore::KeyStore,
+    secret::Secret,
+    tls,
+};
 
-/// An authenticated client; made from the TLS handshake alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// The pair whose configuration was used.
-    pub pair: PairId,
-    /// Digest of the key that the handshake proved.
-    pub key: KeyDigest,
-    /// End of its certificate, Unix seconds.
-    pub not_after: i64,
-}
-
-/// Why a peer may not go on; checked at the handshake and at each request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// No record of this pair and key.
-    #[error("this device is not paired")]
-    Unknown,
-    /// Only the ack is open to it.
-    #[error("the pairing is not yet acknowledged")]
-    Pending,
-    /// Suspended.
-    #[error("this device is suspended")]
-    Suspended,
-    /// Revoked.
-    #[error("this device was revoked")]
-    Revoked,
-    /// The certificate ran out since the handshake.
-    #[error("the client certificate has expired")]
-    Expired,
-    /// The records cannot be read.
-    #[error("the device records cannot be read")]
-    Unavailable,
-}
+/// A pair that is not acknowledged so many seconds after F7 is rolled back.
+pub(crate) const ACKNOWLEDGE_SECONDS: i64 = 120;
 
 /// Device records, keys and the window. Cheap to share.
 #[derive(Debug)]
-pub struct Trust {}
-
-/// What the trust store could not do. `code()`: TRUST_STORE_FAILED, PAIR_NOT_FOUND, PAIR_NAME_AMBIGUOUS,
-/// WINDOW_OPEN, NO_WINDOW, WRONG_DIGITS, NOT_WAITING, and key store codes passed on.
-#[derive(Debug, thiserror::Error)]
-pub enum TrustError {
-    /// No pair has this name or id.
-    #[error("there is no pair {0:?}")]
-    NotFound(String),
-    // ..
-}
-
-impl TrustError {
-    /// Stable code.
-    pub fn code(&self) -> &'static str {
-        todo!()
-    }
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        todo!()
-    }
+pub struct Trust {
+    registry: Arc<Registry>,
+    keys: HostKeys,
+    served: Served,
+    desk: Arc<Desk>,
+    /// Who is told when a PENDING pair becomes ACTIVE or is rolled back.
+    unacknowledged: Mutex<HashMap<PairId, mpsc::Sender<HostEvent>>>,
+    revocations: broadcast::Sender<PairId>,
+    environment: Environment,
 }
 
 impl Trust {
     /// Opens `trust.db` (made 0600 if missing), deletes PENDING records past their deadline and
     /// keys without a record. Reads no key yet: a pair's configuration is made when first dialled.
+    ///
+    /// Blocks on the key store when a crash left something to delete.
     pub fn open(
-        _database: &Path,
-        _keys: Box<dyn KeyStore>,
-        _environment: Environment,
+        database: &Path,
+        keys: Box<dyn KeyStore>,
+        environment: Environment,
     ) -> Result<Arc<Self>, TrustError> {
-        todo!()
+        let registry = Arc::new(Registry::open(database)?);
+        let keys = HostKeys::new(Arc::from(keys), Arc::clone(&registry), environment.clone());
+        let trust = Arc::new(Self {
+            served: Served::new(Arc::clone(&registry), environment.clone()),
+            registry,
+            keys,
+            desk: Arc::default(),
+            unacknowledged: Mutex::default(),
+            revocations: broadcast::Sender::new(64),
+            environment,
+        });
+        for entry in trust.registry.entries() {
+            if trust.is_overdue(&entry) {
+                trust.registry.remove_pending(&entry.record.pair)?;
+            } else if let Some(deadline) = entry.deadline {
+                trust.roll_back_at(entry.record.pair, deadline);
+            }
+        }
+        trust.keys.sweep();
+        Ok(trust)
     }
 
     /// All records, oldest first.
     pub fn pairs(&self) -> Result<Vec<DeviceRecord>, TrustError> {
-        todo!()
+        let entries = self.registry.entries().into_iter();
+        Ok(entries
+            .filter(|entry| !self.is_overdue(entry))
+            .map(|entry| entry.record)
+            .collect())
     }
 
-    /// Revokes by pair id or unique name: deletes the pair's keys, makes its configuration
-    /// refuse with the alert `certificate_revoked`, and tells [`Self::revocations`].
-    pub fn revoke(&self, _pair_or_name: &str) -> Result<DeviceRecord, TrustError> {
-        todo!()
+    /// Revokes by pair id or unique name: makes its configuration refuse with the alert
+    /// `certificate_revoked`, tells [`Self::revocations`], and deletes the CA's key, so that
+    /// nothing can be issued in this pair again. Revoking again tries the deletion again.
+    ///
+    /// Blocks on the key store. After an error of the key store the device is revoked all the
+    /// same; only the CA's key is still there.
+    pub fn revoke(&self, pair_or_name: &str) -> Result<DeviceRecord, TrustError> {
+        let pair = self.find(pair_or_name)?;
+        self.registry.revoke(&pair, self.environment.clock.now())?;
+        self.cut(pair, "PAIRING_REFUSED");
+        self.keys.retire(&pair)?;
+        let entry = self.registry.entry(&pair);
+        entry
+            .map(|entry| entry.record)
+            .ok_or_else(|| TrustError::NotFound(pair_or_name.to_owned()))
     }
 
     /// Pairs as they are revoked (or suspended): cut their connections.
     pub fn revocations(&self) -> broadcast::Receiver<PairId> {
-        todo!()
+        self.revocations.subscribe()
     }
 
-    /// Checks a peer again; to be called for every request. Also notes last seen (at most once a minute).
-    pub fn authorize(&self, _peer: &Peer) -> Result<DeviceRecord, Refusal> {
-        todo!()
+    /// Checks a peer again; to be called for every request. Also notes last seen (at most once a
+    /// minute).
+    pub fn authorize(&self, peer: &Peer) -> Result<DeviceRecord, Refusal> {
+        let mut record = self.known(peer)?.record;
+        match record.state {
+            State::Active => {}
+            State::Pending => return Err(Refusal::Pending),
+            State::Suspended => return Err(Refusal::Suspended),
+            State::Revoked => return Err(Refusal::Revoked),
+        }
+        let now = self.environment.clock.now();
+        if peer.not_after < now {
+            return Err(Refusal::Expired);
+        }
+        if record
+            .last_seen_at
+            .is_none_or(|seen| (now - seen).abs() >= SEEN_SECONDS)
+        {
+            if let Err(error) = self.registry.seen(&record.pair, now) {
+                tracing::warn!(%error, "could not note when a device was last seen");
+            }
+            record.last_seen_at = Some(now);
+        }
+        Ok(record)
     }
 
-    /// PENDING becomes ACTIVE (again: nothing changes). The window's events say `Paired`.
-    pub fn acknowledge(&self, _peer: &Peer) -> Result<DeviceRecord, TrustError> {
-        todo!()
+    /// PENDING becomes ACTIVE (again: nothing changes). The window's events say `Paired`. A pair
+    /// that this one replaces is revoked in the same transaction.
+    pub fn acknowledge(self: &Arc<Self>, peer: &Peer) -> Result<DeviceRecord, TrustError> {
+        let entry = self.known(peer)?;
+        match entry.record.state {
+            State::Pending | State::Active => {}
+            State::Suspended => return Err(Refusal::Suspended.into()),
+            State::Revoked => return Err(Refusal::Revoked.into()),
+        }
+        let now = self.environment.clock.now();
+        if peer.not_after < now {
+            return Err(Refusal::Expired.into());
+        }
+        let (record, replaced) = self.registry.activate(&peer.pair, now)?;
+        if let Some(events) = self.waiters().remove(&peer.pair) {
+            drop(events.try_send(HostEvent::Paired {
+                pair: record.pair,
+                name: record.name.clone(),
+            }));
+        }
+        if let Some(old) = replaced {
+            self.cut(old, "PAIRING_REFUSED");
+            let trust = Arc::clone(self);
+            in_background(move || {
+                if let Err(error) = trust.keys.retire(&old) {
+                    tracing::warn!(%error, pair = %old, "the CA key of a replaced pair is still there");
+                }
+            });
+        }
+        Ok(record)
     }
 
-    /// Opens the one pairing window.
-    pub fn open_window(self: &Arc<Self>, _options: WindowOptions) -> Result<Window, TrustError> {
-        todo!()
+    /// Opens the one pairing window. Needs a tokio runtime, for its time limit.
+    pub fn open_window(self: &Arc<Self>, options: WindowOptions) -> Result<Window, TrustError> {
+        if !(30..=900).contains(&options.seconds) {
+            return Err(TrustError::Options(
+                "a window is open for 30 to 900 seconds",
+            ));
+        }
+        if !(1..=398).contains(&options.leaf_days) {
+            return Err(TrustError::Options("a certificate lives 1 to 398 days"));
+        }
+        if self.desk.is_open() {
+            return Err(TrustError::WindowOpen);
+        }
+        let issuing = |error: Box<dyn std::error::Error + Send + Sync>| TrustError::Issuing(error);
+        let key = DeviceKey::generate().map_err(|error| issuing(error.into()))?;
+        let certificate = ca::window_certificate(&key, &self.environment)?;
+        let configuration = tls::server::pairing(&key, certificate, &self.environment)
+            .map_err(|error| issuing(error.into()))?;
+        let mut session = [0; 8];
+        self.environment.entropy.fill(&mut session)?;
+        let mut secret = zeroize::Zeroizing::new([0; 16]);
+        self.environment.entropy.fill(secret.as_mut())?;
+
+        let expires_at = self.environment.clock.now() + i64::from(options.seconds);
+        let until = Instant::now() + Duration::from_secs(options.seconds.into());
+        let invite = Invite {
+            session,
+            key: key.digest(),
+            secret: Secret::new(secret.to_vec()),
+            addresses: options.addresses.clone(),
+            expires_at,
+        };
+        let text = invite.to_text().map_err(|error| issuing(error.into()))?;
+        let (events, received) = mpsc::channel(16);
+        let mut addresses: Vec<_> = options.addresses.iter().map(SocketAddr::ip).collect();
+        addresses.dedup();
+        addresses.truncate(8);
+        let opened = self.desk.open(
+            Opening {
+                session,
+                secret: Secret::new(secret.to_vec()),
+                key: key.digest(),
+                configuration,
+                events,
+            },
+            Settings {
+                approval: options.approval,
+                addresses,
+                server_name: name::clean(&options.server_name, "healthsync-server"),
+                leaf_days: options.leaf_days,
+            },
+        );
+        if !opened {
+            return Err(TrustError::WindowOpen);
+        }
+        let desk = Arc::downgrade(&self.desk);
+        tokio::spawn(async move {
+            sleep_until(until).await;
+            if let Some(desk) = desk.upgrade() {
+                desk.expire(session);
+            }
+        });
+        Ok(Window {
+            text,
+            expires_at,
+            events: received,
+            _closer: Closer {
+                desk: Arc::downgrade(&self.desk),
+                session,
+            },
+        })
     }
 
-    /// Six digits typed by a person. Wrong: `WrongDigits` (three entries), `NotWaiting` when no device waits.
-    pub fn approve(&self, _digits: &str) -> Result<(), TrustError> {
-        todo!()
+    /// Six digits typed by a person (spaces and hyphens do not count; nothing typed refuses).
+    /// Wrong: `WrongDigits` (three entries), `NotWaiting` when no device waits.
+    pub fn approve(&self, digits: &str) -> Result<(), TrustError> {
+        let typed: String = digits
+            .chars()
+            .filter(|c| !c.is_whitespace() && *c != '-')
+            .collect();
+        if typed.is_empty() {
+            return self.refuse();
+        }
+        entered(self.desk.enter(&typed))
     }
 
     /// Refuses the device that waits and closes the window.
     pub fn refuse(&self) -> Result<(), TrustError> {
-        todo!()
+        entered(self.desk.refuse())
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Lets a connection for pairing in; `None` without a window, or when too many wait.
+    pub(crate) fn admit(&self, from: SocketAddr) -> Option<Admission> {
+        self.desk.admit(from)
+    }
+
+    /// Whether a record of any state has this key.
+    pub(crate) fn knows_key(&self, key: &KeyDigest) -> bool {
+        self.registry.knows_key(key)
+    }
+
+    /// The key of an ACTIVE pair's client.
+    pub(crate) fn active_key(&self, pair: &PairId) -> Option<Vec<u8>> {
+        let entry = self.registry.entry(pair)?;
+        (entry.record.state == State::Active).then_some(entry.spki)
+    }
+
+    /// Makes the pair's CA and certificates, stores its keys, then its PENDING record.
+    pub(crate) async fn issue(self: &Arc<Self>, new: NewPair) -> Result<Certificates, TrustError> {
+        let trust = Arc::clone(self);
+        blocking(move || {
+            let deadline = trust.environment.clock.now() + ACKNOWLEDGE_SECONDS;
+            let certificates = trust.keys.create(&new, deadline)?;
+            trust.roll_back_at(certificates.pair, deadline);
+            Ok(certificates)
+        })
+        .await
+    }
+
+    /// Who is told what becomes of a PENDING pair.
+    pub(crate) fn expect_acknowledgement(&self, pair: PairId, events: mpsc::Sender<HostEvent>) {
+        self.waiters().insert(pair, events);
+    }
+
+    /// The TLS configuration of a pair; `None` if there is no such pair.
+    pub(crate) async fn configuration(
+        self: &Arc<Self>,
+        pair: &PairId,
+    ) -> Result<Option<Arc<ServerConfig>>, TrustError> {
+        let Some(entry) = self.registry.entry(pair) else {
+            return Ok(None);
+        };
+        if self.is_overdue(&entry) {
+            return Ok(None);
+        }
+        let _one_at_a_time = match self.served.ready(pair) {
+            Some(ready) => return Ok(Some(ready)),
+            None => self.served.loading().await,
+        };
+        if let Some(ready) = self.served.ready(pair) {
+            return Ok(Some(ready));
+        }
+        let trust = Arc::clone(self);
+        let pair = *pair;
+        blocking(move || {
+            let credentials = trust.keys.current(&pair)?;
+            credentials
+                .map(|credentials| trust.served.make(&credentials))
+                .transpose()
+        })
+        .await
+    }
+
+    /// The record of this pair and key, in any state.
+    fn known(&self, peer: &Peer) -> Result<Entry, Refusal> {
+        let entry = self.registry.entry(&peer.pair).ok_or(Refusal::Unknown)?;
+        if entry.record.key == peer.key && !self.is_overdue(&entry) {
+            Ok(entry)
+        } else {
+            Err(Refusal::Unknown)
+        }
+    }
+
+    fn find(&self, pair_or_name: &str) -> Result<PairId, TrustError> {
+        if let Ok(pair) = pair_or_name.parse::<PairId>()
+            && self.registry.entry(&pair).is_some()
+        {
+            return Ok(pair);
+        }
+        let entries = self.registry.entries();
+        let mut named = entries
+            .iter()
+            .map(|entry| &entry.record)
+            .filter(|record| record.name == pair_or_name && record.state != State::Revoked);
+        match (named.next(), named.next()) {
+            (Some(only), None) => Ok(only.pair),
+            (None, _) => Err(TrustError::NotFound(pair_or_name.to_owned())),
+            (Some(_), Some(_)) => Err(TrustError::Ambiguous(pair_or_name.to_owned())),
+        }
+    }
+
+    fn is_overdue(&self, entry: &Entry) -> bool {
+        let now = self.environment.clock.now();
+        entry.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Cuts the connections of a pair and tells who still waits for it.
+    fn cut(&self, pair: PairId, code: &'static str) {
+        if let Some(events) = self.waiters().remove(&pair) {
+            drop(events.try_send(HostEvent::Closed { code }));
+        }
+        // Nobody may be listening.
+        drop(self.revocations.send(pair));
+    }
+
+    /// Rolls a PENDING pair back at its deadline (Unix seconds).
+    fn roll_back_at(self: &Arc<Self>, pair: PairId, deadline: i64) {
+        let left = u64::try_from(deadline - self.environment.clock.now()).unwrap_or(0);
+        let trust = Arc::downgrade(self);
+        // Without a runtime nothing is served either; the next start finds the record.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        runtime.spawn(async move {
+            sleep(Duration::from_secs(left)).await;
+            if let Some(trust) = trust.upgrade() {
+                in_background(move || trust.roll_back(&pair));
+            }
+        });
+    }
+
+    fn roll_back(&self, pair: &PairId) {
+        match self.registry.remove_pending(pair) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.served.forget(pair);
+                self.cut(*pair, "PAIRING_NOT_ACKNOWLEDGED");
+                if let Err(error) = self.keys.delete(pair) {
+                    tracing::warn!(%error, %pair, "keys without a record; the next start deletes them");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, %pair, "a pair that nobody acknowledged is still recorded");
+            }
+        }
+    }
+
+    fn waiters(&self) -> MutexGuard<'_, HashMap<PairId, mpsc::Sender<HostEvent>>> {
+        self.unacknowledged
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const SEEN_SECONDS: i64 = 60;
+
+fn entered(entry: Entered) -> Result<(), TrustError> {
+    match entry {
+        Entered::Done => Ok(()),
+        Entered::Wrong { left } => Err(TrustError::WrongDigits { left }),
+        Entered::NobodyWaits => Err(TrustError::NotWaiting),
+        Entered::NoWindow => Err(TrustError::NoWindow),
+    }
+}
+
+/// Runs what blocks where it may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, TrustError> + Send + 'static,
+) -> Result<T, TrustError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| TrustError::Issuing(error.into()))?
+}
+
+/// Runs what blocks beside us; without a runtime, here.
+fn in_background(work: impl FnOnce() + Send + 'static) {
+    match Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(work)),
+        Err(_) => work(),
     }
 }

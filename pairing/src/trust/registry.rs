@@ -1,418 +1,504 @@
-//! `trust.db`: the device records, and which key items may exist. All SQL of this crate.
+//! All SQL of `trust.db`: the device records and the names of the items in the key store.
 //!
-//! A key item is reserved here before it is written to the key store. So whatever moment the
-//! process dies at, the next start finds items without a device record and deletes them.
+//! The file is the truth; a copy of it in memory answers the question of every handshake and every
+//! request. Only the server opens the file, and it changes the copy after the file.
 
 use std::{
+    collections::HashMap,
+    fs::OpenOptions,
+    io,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_params, params};
 
-use super::{DeviceRecord, State};
+use super::{DeviceRecord, State, TrustError};
 use crate::id::{KeyDigest, PairId};
 
-/// Marks the file as ours (`hsTR`).
-const APPLICATION_ID: i32 = 0x6873_5452;
-const SCHEMA_VERSION: i32 = 1;
+/// A record with what only this crate needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) record: DeviceRecord,
+    /// The client's public key: checks the signature when a new pair replaces this one.
+    pub(crate) spki: Vec<u8>,
+    /// The pair that ends when this one is acknowledged.
+    pub(crate) replaces: Option<PairId>,
+    /// While PENDING: rolled back at this time, Unix seconds.
+    pub(crate) deadline: Option<i64>,
+    /// Digest of the leaf last issued.
+    pub(crate) leaf_digest: [u8; 32],
+}
+
+/// An item that this host wrote, or was about to write, to the key store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyItem {
+    pub(crate) item: String,
+    pub(crate) pair: PairId,
+    /// Whether the CA's key is still in it.
+    pub(crate) holds_ca_key: bool,
+    /// End of the server leaf, Unix seconds: a revoked pair's item is of no use after it.
+    pub(crate) leaf_not_after: i64,
+}
+
+/// `trust.db`.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    database: Mutex<Connection>,
+    entries: RwLock<HashMap<PairId, Entry>>,
+}
+
+impl Registry {
+    /// Opens the file, or makes it with mode 0600.
+    pub(crate) fn open(path: &Path) -> Result<Self, TrustError> {
+        create_private(path).map_err(TrustError::File)?;
+        let mut database = Connection::open(path)?;
+        database.busy_timeout(std::time::Duration::from_secs(5))?;
+        prepare(&mut database)?;
+        let entries = read_all(&database)?;
+        Ok(Self {
+            database: Mutex::new(database),
+            entries: RwLock::new(entries),
+        })
+    }
+
+    /// One record.
+    pub(crate) fn entry(&self, pair: &PairId) -> Option<Entry> {
+        self.read().get(pair).cloned()
+    }
+
+    /// All records, oldest first.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        let mut entries: Vec<_> = self.read().values().cloned().collect();
+        entries.sort_by_key(|entry| (entry.record.created_at, entry.record.pair));
+        entries
+    }
+
+    /// Whether a record of any state has this key: a key is enrolled once.
+    pub(crate) fn knows_key(&self, key: &KeyDigest) -> bool {
+        self.read().values().any(|entry| entry.record.key == *key)
+    }
+
+    /// Adds a PENDING record.
+    pub(crate) fn insert(&self, entry: Entry) -> Result<(), TrustError> {
+        let DeviceRecord {
+            pair,
+            key,
+            name,
+            state,
+            created_at,
+            approved_at,
+            last_seen_at,
+            leaf_not_after,
+        } = &entry.record;
+        self.database().execute(
+            "INSERT INTO device (pair, key, spki, name, state, created_at, approved_at,
+                 last_seen_at, leaf_not_after, leaf_digest, replaces, deadline)
+             VALUES (:pair, :key, :spki, :name, :state, :created, :approved,
+                 :seen, :not_after, :digest, :replaces, :deadline)",
+            named_params! {
+                ":pair": pair.0, ":key": key.0, ":spki": entry.spki, ":name": name,
+                ":state": state.as_str(), ":created": created_at, ":approved": approved_at,
+                ":seen": last_seen_at, ":not_after": leaf_not_after, ":digest": entry.leaf_digest,
+                ":replaces": entry.replaces.map(|pair| pair.0), ":deadline": entry.deadline,
+            },
+        )?;
+        self.write().insert(*pair, entry);
+        Ok(())
+    }
+
+    /// Deletes a record that is still PENDING; `false` if it is not.
+    pub(crate) fn remove_pending(&self, pair: &PairId) -> Result<bool, TrustError> {
+        let removed = self.database().execute(
+            "DELETE FROM device WHERE pair = ?1 AND state = 'pending'",
+            params![pair.0],
+        )?;
+        if removed > 0 {
+            self.write().remove(pair);
+        }
+        Ok(removed > 0)
+    }
+
+    /// PENDING becomes ACTIVE, and the pair that it replaces REVOKED, in one transaction. Gives the
+    /// record, and the replaced pair if it was revoked by this call.
+    pub(crate) fn activate(
+        &self,
+        pair: &PairId,
+        now: i64,
+    ) -> Result<(DeviceRecord, Option<PairId>), TrustError> {
+        let entry = self
+            .entry(pair)
+            .ok_or_else(|| TrustError::NotFound(pair.to_string()))?;
+        let mut database = self.database();
+        let change = database.transaction()?;
+        let activated = change.execute(
+            "UPDATE device SET state = 'active', approved_at = ?2, deadline = NULL
+             WHERE pair = ?1 AND state = 'pending'",
+            params![pair.0, now],
+        )? > 0;
+        // Only the step from PENDING to ACTIVE ends the old pair: a revoked newcomer ends nobody.
+        let replaced = match entry.replaces {
+            Some(old) if activated && set_revoked(&change, &old, now)? => Some(old),
+            _ => None,
+        };
+        change.commit()?;
+        drop(database);
+        let mut entries = self.write();
+        if let Some(old) = replaced.and_then(|old| entries.get_mut(&old)) {
+            old.record.state = State::Revoked;
+        }
+        let active = entries
+            .get_mut(pair)
+            .ok_or_else(|| TrustError::NotFound(pair.to_string()))?;
+        if active.record.state == State::Pending {
+            active.record.state = State::Active;
+            active.record.approved_at = Some(now);
+            active.deadline = None;
+        }
+        Ok((active.record.clone(), replaced))
+    }
+
+    /// REVOKED, for ever. `false`: it was before.
+    pub(crate) fn revoke(&self, pair: &PairId, now: i64) -> Result<bool, TrustError> {
+        let mut database = self.database();
+        let change = database.transaction()?;
+        let changed = set_revoked(&change, pair, now)?;
+        change.commit()?;
+        drop(database);
+        if let Some(entry) = self.write().get_mut(pair) {
+            entry.record.state = State::Revoked;
+            entry.deadline = None;
+        }
+        Ok(changed)
+    }
+
+    /// Notes when a device was last seen.
+    pub(crate) fn seen(&self, pair: &PairId, now: i64) -> Result<(), TrustError> {
+        if let Some(entry) = self.write().get_mut(pair) {
+            entry.record.last_seen_at = Some(now);
+        }
+        self.database()
+            .prepare_cached("UPDATE device SET last_seen_at = ?2 WHERE pair = ?1")?
+            .execute(params![pair.0, now])?;
+        Ok(())
+    }
+
+    /// Names an item before it is written to the key store, so that a crash leaves no nameless key.
+    pub(crate) fn reserve(&self, item: &KeyItem) -> Result<(), TrustError> {
+        self.database().execute(
+            "INSERT INTO key_item (item, pair, holds_ca_key, leaf_not_after)
+             VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (item) DO UPDATE SET holds_ca_key = excluded.holds_ca_key,
+                 leaf_not_after = excluded.leaf_not_after",
+            params![
+                item.item,
+                item.pair.0,
+                item.holds_ca_key,
+                item.leaf_not_after
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The item was deleted from the key store.
+    pub(crate) fn release(&self, item: &str) -> Result<(), TrustError> {
+        self.database()
+            .execute("DELETE FROM key_item WHERE item = ?1", params![item])?;
+        Ok(())
+    }
+
+    /// One item.
+    pub(crate) fn key_item(&self, item: &str) -> Result<Option<KeyItem>, TrustError> {
+        Ok(self
+            .database()
+            .query_row(
+                "SELECT item, pair, holds_ca_key, leaf_not_after FROM key_item WHERE item = ?1",
+                params![item],
+                read_key_item,
+            )
+            .optional()?)
+    }
+
+    /// All items.
+    pub(crate) fn key_items(&self) -> Result<Vec<KeyItem>, TrustError> {
+        let database = self.database();
+        let mut statement =
+            database.prepare("SELECT item, pair, holds_ca_key, leaf_not_after FROM key_item")?;
+        let items = statement.query_map([], read_key_item)?;
+        Ok(items.collect::<Result<_, _>>()?)
+    }
+
+    fn database(&self) -> MutexGuard<'_, Connection> {
+        // A panic elsewhere leaves SQLite consistent: an open transaction was rolled back.
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<PairId, Entry>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<PairId, Entry>> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn set_revoked(change: &Transaction<'_>, pair: &PairId, now: i64) -> Result<bool, TrustError> {
+    let changed = change.execute(
+        "UPDATE device SET state = 'revoked', deadline = NULL, revoked_at = ?2
+         WHERE pair = ?1 AND state <> 'revoked'",
+        params![pair.0, now],
+    )?;
+    Ok(changed > 0)
+}
+
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+fn prepare(database: &mut Connection) -> Result<(), TrustError> {
+    let application: i64 = database.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 =
+        database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let is_new = application == 0 && version == 0 && tables == 0;
+    if !is_new && (application != APPLICATION_ID || version < 1) {
+        return Err(TrustError::Foreign);
+    }
+    if version > SCHEMA_VERSION {
+        return Err(TrustError::TooNew);
+    }
+    database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    // Few writes, each of which somebody relies on: a revocation must survive a power cut.
+    database.pragma_update(None, "synchronous", "FULL")?;
+    database.pragma_update(None, "trusted_schema", false)?;
+    database.pragma_update(None, "secure_delete", true)?;
+    if is_new {
+        let make = database.transaction()?;
+        make.execute_batch(SCHEMA)?;
+        make.pragma_update(None, "application_id", APPLICATION_ID)?;
+        make.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        make.commit()?;
+    }
+    Ok(())
+}
+
+fn read_all(database: &Connection) -> Result<HashMap<PairId, Entry>, TrustError> {
+    let mut statement = database.prepare(
+        "SELECT pair, key, spki, name, state, created_at, approved_at, last_seen_at,
+             leaf_not_after, leaf_digest, replaces, deadline
+         FROM device",
+    )?;
+    let rows = statement.query_map([], read_entry)?;
+    let mut entries = HashMap::new();
+    for entry in rows {
+        let entry = entry?;
+        entries.insert(entry.record.pair, entry);
+    }
+    Ok(entries)
+}
+
+fn read_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let state: String = row.get("state")?;
+    Ok(Entry {
+        record: DeviceRecord {
+            pair: PairId(row.get("pair")?),
+            key: KeyDigest(row.get("key")?),
+            name: row.get("name")?,
+            // The table takes the four words only; anything else may never read.
+            state: match state.as_str() {
+                "pending" => State::Pending,
+                "active" => State::Active,
+                "suspended" => State::Suspended,
+                _ => State::Revoked,
+            },
+            created_at: row.get("created_at")?,
+            approved_at: row.get("approved_at")?,
+            last_seen_at: row.get("last_seen_at")?,
+            leaf_not_after: row.get("leaf_not_after")?,
+        },
+        spki: row.get("spki")?,
+        replaces: row.get::<_, Option<[u8; 16]>>("replaces")?.map(PairId),
+        deadline: row.get("deadline")?,
+        leaf_digest: row.get("leaf_digest")?,
+    })
+}
+
+fn read_key_item(row: &Row<'_>) -> rusqlite::Result<KeyItem> {
+    Ok(KeyItem {
+        item: row.get(0)?,
+        pair: PairId(row.get(1)?),
+        holds_ca_key: row.get(2)?,
+        leaf_not_after: row.get(3)?,
+    })
+}
+
+/// `HSTR`.
+const APPLICATION_ID: i64 = 0x4853_5452;
+const SCHEMA_VERSION: i64 = 1;
 const SCHEMA: &str = "
     CREATE TABLE device (
         pair           BLOB PRIMARY KEY CHECK (length(pair) = 16),
         key            BLOB NOT NULL UNIQUE CHECK (length(key) = 32),
+        spki           BLOB NOT NULL CHECK (length(spki) = 91),
         name           TEXT NOT NULL,
-        state          TEXT NOT NULL CHECK (state IN ('pending', 'active', 'suspended', 'revoked')),
+        state          TEXT NOT NULL
+                       CHECK (state IN ('pending', 'active', 'suspended', 'revoked')),
         role           TEXT NOT NULL DEFAULT 'read' CHECK (role IN ('read')),
-        types          TEXT,             -- JSON array of type names; NULL: all
-        origins        TEXT,             -- JSON array of origins; NULL: all
-        created_at     INTEGER NOT NULL, -- all times: Unix seconds
-        deadline_at    INTEGER,          -- only while pending
+        types          TEXT,              -- JSON array of type names; NULL: all
+        origins        TEXT,              -- JSON array of origins; NULL: all
+        created_at     INTEGER NOT NULL,  -- all times: Unix seconds
         approved_at    INTEGER,
         last_seen_at   INTEGER,
         revoked_at     INTEGER,
         leaf_not_after INTEGER NOT NULL,
         leaf_digest    BLOB NOT NULL CHECK (length(leaf_digest) = 32),
-        replaces       BLOB CHECK (length(replaces) = 16)
-    ) STRICT;
+        replaces       BLOB CHECK (length(replaces) = 16),
+        deadline       INTEGER CHECK ((deadline IS NOT NULL) = (state = 'pending'))
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE key_item (
-        pair        BLOB PRIMARY KEY CHECK (length(pair) = 16),
-        reserved_at INTEGER NOT NULL
-    ) STRICT;";
-const COLUMNS: &str =
-    "pair, key, name, state, created_at, approved_at, last_seen_at, leaf_not_after";
-
-/// The records of one data folder.
-#[derive(Debug)]
-pub(crate) struct Registry {
-    connection: Mutex<Connection>,
-}
-
-/// A device that is about to be paired.
-#[derive(Clone, Debug)]
-pub(crate) struct NewDevice {
-    /// Its pair.
-    pub(crate) pair: PairId,
-    /// Its key.
-    pub(crate) key: KeyDigest,
-    /// Its name, made inert.
-    pub(crate) name: String,
-    /// Unix seconds.
-    pub(crate) created_at: i64,
-    /// Until when it must acknowledge.
-    pub(crate) deadline_at: i64,
-    /// End of its leaf.
-    pub(crate) leaf_not_after: i64,
-    /// SHA-256 of its leaf.
-    pub(crate) leaf_digest: [u8; 32],
-    /// The pair that it replaces, proved by that pair's key.
-    pub(crate) replaces: Option<PairId>,
-}
-
-/// What the records could not do.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RegistryError {
-    /// Written by a later version of this program.
-    #[error("the device records are of a later version ({0})")]
-    Newer(i32),
-    /// Some other database.
-    #[error("the file is not a store of device records")]
-    Foreign,
-    /// The key stands in a record already, whatever its state.
-    #[error("the device's key is known already")]
-    KnownKey,
-    /// SQLite refused.
-    #[error("the device records could not be used")]
-    Sqlite(#[from] rusqlite::Error),
-}
-
-impl Registry {
-    /// Opens the file, making it if it is missing. (The caller makes it 0600 first.)
-    pub(crate) fn open(path: &Path) -> Result<Self, RegistryError> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        // Device records are few and precious: every commit reaches the disk.
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "secure_delete", "ON")?;
-        prepare(&mut connection)?;
-        Ok(Self {
-            connection: Mutex::new(connection),
-        })
-    }
-
-    /// All records, oldest first.
-    pub(crate) fn all(&self) -> Result<Vec<DeviceRecord>, RegistryError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM device ORDER BY created_at, pair"
-        ))?;
-        let records = statement.query_map([], record)?.collect::<Result<_, _>>()?;
-        Ok(records)
-    }
-
-    /// The record of a pair.
-    pub(crate) fn find(&self, pair: &PairId) -> Result<Option<DeviceRecord>, RegistryError> {
-        let connection = self.lock();
-        let mut statement =
-            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM device WHERE pair = ?1"))?;
-        Ok(statement.query_row([pair.0], record).optional()?)
-    }
-
-    /// Whether a key stands in any record, of any state.
-    pub(crate) fn knows_key(&self, key: &KeyDigest) -> Result<bool, RegistryError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached("SELECT 1 FROM device WHERE key = ?1")?;
-        Ok(statement.exists([key.0])?)
-    }
-
-    /// Notes that the pair's key item is about to be written.
-    pub(crate) fn reserve_item(&self, pair: &PairId, now: i64) -> Result<(), RegistryError> {
-        self.lock().execute(
-            "INSERT INTO key_item VALUES (?1, ?2) ON CONFLICT (pair) DO NOTHING",
-            params![pair.0, now],
-        )?;
-        Ok(())
-    }
-
-    /// Notes that the pair's key item is gone.
-    pub(crate) fn release_item(&self, pair: &PairId) -> Result<(), RegistryError> {
-        self.lock()
-            .execute("DELETE FROM key_item WHERE pair = ?1", [pair.0])?;
-        Ok(())
-    }
-
-    /// Pairs whose key item may exist although there is no record: left over by a crash.
-    pub(crate) fn orphan_items(&self) -> Result<Vec<PairId>, RegistryError> {
-        let connection = self.lock();
-        let mut statement = connection
-            .prepare("SELECT pair FROM key_item WHERE pair NOT IN (SELECT pair FROM device)")?;
-        let orphans = statement
-            .query_map([], |row| row.get(0).map(PairId))?
-            .collect::<Result<_, _>>()?;
-        Ok(orphans)
-    }
-
-    /// Adds a PENDING record.
-    pub(crate) fn insert_pending(&self, device: &NewDevice) -> Result<(), RegistryError> {
-        let inserted = self.lock().execute(
-            "INSERT INTO device (pair, key, name, state, created_at, deadline_at, leaf_not_after,
-                                 leaf_digest, replaces)
-             VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?7, ?8)",
-            params![
-                device.pair.0,
-                device.key.0,
-                device.name,
-                device.created_at,
-                device.deadline_at,
-                device.leaf_not_after,
-                device.leaf_digest,
-                device.replaces.map(|pair| pair.0),
-            ],
-        );
-        match inserted {
-            Err(rusqlite::Error::SqliteFailure(error, _))
-                if error.code == rusqlite::ErrorCode::ConstraintViolation =>
-            {
-                Err(RegistryError::KnownKey)
-            }
-            other => other.map(|_| ()).map_err(RegistryError::from),
-        }
-    }
-
-    /// PENDING becomes ACTIVE; the pair that it replaces is revoked in the same transaction.
-    /// `Some(replaced)` if it did become active now, `None` if there was nothing to do.
-    pub(crate) fn acknowledge(
-        &self,
-        pair: &PairId,
-        now: i64,
-    ) -> Result<Option<Option<PairId>>, RegistryError> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction()?;
-        let replaces: Option<Option<[u8; 16]>> = transaction
-            .query_row(
-                "UPDATE device SET state = 'active', approved_at = ?2, deadline_at = NULL
-                 WHERE pair = ?1 AND state = 'pending' AND deadline_at >= ?2 RETURNING replaces",
-                params![pair.0, now],
-                |row| row.get(0),
-            )
-            .optional()?;
-        if let Some(Some(old)) = replaces {
-            transaction.execute(
-                "UPDATE device SET state = 'revoked', revoked_at = ?2 WHERE pair = ?1",
-                params![old, now],
-            )?;
-        }
-        transaction.commit()?;
-        Ok(replaces.map(|old| old.map(PairId)))
-    }
-
-    /// Deletes PENDING records whose deadline is over; gives their pairs.
-    pub(crate) fn expire_pending(&self, now: i64) -> Result<Vec<PairId>, RegistryError> {
-        self.delete_returning(
-            "DELETE FROM device WHERE state = 'pending' AND deadline_at < ?1 RETURNING pair",
-            params![now],
-        )
-    }
-
-    /// Deletes this pair's record if it is PENDING.
-    pub(crate) fn delete_pending(&self, pair: &PairId) -> Result<bool, RegistryError> {
-        let deleted = self.delete_returning(
-            "DELETE FROM device WHERE state = 'pending' AND pair = ?1 RETURNING pair",
-            params![pair.0],
-        )?;
-        Ok(!deleted.is_empty())
-    }
-
-    /// Any state becomes REVOKED; `false` if it was so already or there is no record.
-    pub(crate) fn revoke(&self, pair: &PairId, now: i64) -> Result<bool, RegistryError> {
-        let changed = self.lock().execute(
-            "UPDATE device SET state = 'revoked', revoked_at = ?2, deadline_at = NULL
-             WHERE pair = ?1 AND state <> 'revoked'",
-            params![pair.0, now],
-        )?;
-        Ok(changed > 0)
-    }
-
-    /// Notes when a device was last here.
-    pub(crate) fn note_seen(&self, pair: &PairId, now: i64) -> Result<(), RegistryError> {
-        self.lock().execute(
-            "UPDATE device SET last_seen_at = ?2 WHERE pair = ?1",
-            params![pair.0, now],
-        )?;
-        Ok(())
-    }
-
-    fn delete_returning(
-        &self,
-        sql: &str,
-        parameters: impl rusqlite::Params,
-    ) -> Result<Vec<PairId>, RegistryError> {
-        let connection = self.lock();
-        let mut statement = connection.prepare(sql)?;
-        let pairs = statement
-            .query_map(parameters, |row| row.get(0).map(PairId))?
-            .collect::<Result<_, _>>()?;
-        Ok(pairs)
-    }
-
-    /// A panic of another thread leaves the connection usable: its transaction was rolled back.
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn prepare(connection: &mut Connection) -> Result<(), RegistryError> {
-    let pragma = |connection: &Connection, name: &str| {
-        connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0))
-    };
-    let version = pragma(connection, "user_version")?;
-    let application = pragma(connection, "application_id")?;
-    match (application, version) {
-        (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
-        (APPLICATION_ID, newer) => Err(RegistryError::Newer(newer)),
-        (0, 0) => {
-            let transaction = connection.transaction()?;
-            let tables: i64 =
-                transaction
-                    .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-            if tables > 0 {
-                return Err(RegistryError::Foreign);
-            }
-            transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-            transaction.commit()?;
-            Ok(())
-        }
-        _ => Err(RegistryError::Foreign),
-    }
-}
-
-fn record(row: &Row<'_>) -> rusqlite::Result<DeviceRecord> {
-    let state: String = row.get(3)?;
-    Ok(DeviceRecord {
-        pair: PairId(row.get(0)?),
-        key: KeyDigest(row.get(1)?),
-        name: row.get(2)?,
-        state: match state.as_str() {
-            "pending" => State::Pending,
-            "active" => State::Active,
-            "suspended" => State::Suspended,
-            // The table allows four words; what is not one of the three above may do nothing.
-            _ => State::Revoked,
-        },
-        created_at: row.get(4)?,
-        approved_at: row.get(5)?,
-        last_seen_at: row.get(6)?,
-        leaf_not_after: row.get(7)?,
-    })
-}
+        item           TEXT PRIMARY KEY,
+        pair           BLOB NOT NULL CHECK (length(pair) = 16),
+        holds_ca_key   INTEGER NOT NULL,
+        leaf_not_after INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NOW: i64 = 1_800_000_000;
-
-    fn device(number: u8) -> NewDevice {
-        NewDevice {
-            pair: PairId([number; 16]),
-            key: KeyDigest([number; 32]),
-            name: format!("device {number}"),
-            created_at: NOW,
-            deadline_at: NOW + 120,
-            leaf_not_after: NOW + 1000,
-            leaf_digest: [number; 32],
-            replaces: None,
+    fn entry(byte: u8, replaces: Option<PairId>) -> Entry {
+        Entry {
+            record: DeviceRecord {
+                pair: PairId([byte; 16]),
+                key: KeyDigest([byte; 32]),
+                name: format!("device {byte}"),
+                state: State::Pending,
+                created_at: i64::from(byte),
+                approved_at: None,
+                last_seen_at: None,
+                leaf_not_after: 1000,
+            },
+            spki: vec![byte; 91],
+            replaces,
+            deadline: Some(120),
+            leaf_digest: [byte; 32],
         }
     }
 
-    fn registry() -> Registry {
-        Registry::open(Path::new(":memory:")).expect("opens")
-    }
-
-    fn state(registry: &Registry, number: u8) -> Option<State> {
-        let found = registry.find(&PairId([number; 16])).expect("reads");
-        found.map(|record| record.state)
-    }
-
-    #[test]
-    fn a_pending_device_becomes_active_once_and_in_time() {
-        let registry = registry();
-        registry.insert_pending(&device(1)).expect("inserts");
-        assert_eq!(state(&registry, 1), Some(State::Pending));
-        let late = registry.acknowledge(&PairId([1; 16]), NOW + 121);
-        assert_eq!(late.expect("answers"), None);
-        let first = registry.acknowledge(&PairId([1; 16]), NOW + 120);
-        assert_eq!(first.expect("answers"), Some(None));
-        let again = registry.acknowledge(&PairId([1; 16]), NOW + 120);
-        assert_eq!(again.expect("answers"), None);
-        assert_eq!(state(&registry, 1), Some(State::Active));
+    fn states(registry: &Registry) -> Vec<(u8, State)> {
+        registry
+            .entries()
+            .iter()
+            .map(|entry| (entry.record.pair.0[0], entry.record.state))
+            .collect()
     }
 
     #[test]
-    fn a_key_stands_in_one_record_whatever_its_state() {
-        let registry = registry();
-        registry.insert_pending(&device(1)).expect("inserts");
-        registry.revoke(&PairId([1; 16]), NOW).expect("revokes");
-        let twin = NewDevice {
-            pair: PairId([2; 16]),
-            ..device(1)
-        };
-        assert!(matches!(
-            registry.insert_pending(&twin),
-            Err(RegistryError::KnownKey)
-        ));
-        assert!(registry.knows_key(&KeyDigest([1; 32])).expect("reads"));
-    }
-
-    #[test]
-    fn a_replaced_pair_is_revoked_with_the_acknowledgement() {
-        let registry = registry();
-        registry.insert_pending(&device(1)).expect("inserts");
-        registry.acknowledge(&PairId([1; 16]), NOW).expect("acks");
-        let new = NewDevice {
-            replaces: Some(PairId([1; 16])),
-            ..device(2)
-        };
-        registry.insert_pending(&new).expect("inserts");
-        assert_eq!(state(&registry, 1), Some(State::Active));
-        let replaced = registry.acknowledge(&PairId([2; 16]), NOW).expect("acks");
-        assert_eq!(replaced, Some(Some(PairId([1; 16]))));
-        assert_eq!(state(&registry, 1), Some(State::Revoked));
-    }
-
-    #[test]
-    fn what_a_crash_leaves_is_found() {
-        let registry = registry();
-        registry.reserve_item(&PairId([1; 16]), NOW).expect("notes");
-        registry.reserve_item(&PairId([2; 16]), NOW).expect("notes");
-        registry.insert_pending(&device(2)).expect("inserts");
-        assert_eq!(registry.orphan_items().expect("reads"), [PairId([1; 16])]);
-        let expired = registry.expire_pending(NOW + 121).expect("expires");
-        assert_eq!(expired, [PairId([2; 16])]);
-        assert_eq!(registry.orphan_items().expect("reads").len(), 2);
-        registry.release_item(&PairId([1; 16])).expect("notes");
-        assert_eq!(registry.orphan_items().expect("reads"), [PairId([2; 16])]);
-    }
-
-    #[test]
-    fn foreign_and_later_files_are_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn records_survive_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trust.db");
-        drop(Registry::open(&path).expect("makes it"));
-        drop(Registry::open(&path).expect("opens it again"));
-        let raw = Connection::open(&path).expect("opens");
-        raw.pragma_update(None, "user_version", 2).expect("writes");
+        let registry = Registry::open(&path).unwrap();
+        registry.insert(entry(2, None)).unwrap();
+        registry.insert(entry(1, None)).unwrap();
+        registry.activate(&PairId([1; 16]), 50).unwrap();
+        registry.insert(entry(3, Some(PairId([1; 16])))).unwrap();
+        let (record, replaced) = registry.activate(&PairId([3; 16]), 60).unwrap();
+        assert_eq!(record.approved_at, Some(60));
+        assert_eq!(replaced, Some(PairId([1; 16])));
+        registry.seen(&PairId([3; 16]), 70).unwrap();
+
+        let wanted = [(1, State::Revoked), (2, State::Pending), (3, State::Active)];
+        assert_eq!(states(&registry), wanted);
+        let before = registry.entries();
+        drop(registry);
+        let registry = Registry::open(&path).unwrap();
+        assert_eq!(states(&registry), wanted);
+        for (one, other) in before.iter().zip(registry.entries()) {
+            assert_eq!(one.record, other.record);
+            assert_eq!(one.deadline, other.deadline);
+        }
+        // Acknowledged twice: nothing changes, and nobody is revoked a second time.
+        assert_eq!(
+            registry.activate(&PairId([3; 16]), 99).unwrap(),
+            (before[2].record.clone(), None)
+        );
+    }
+
+    #[test]
+    fn a_key_is_enrolled_once_in_any_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::open(&folder.path().join("trust.db")).unwrap();
+        registry.insert(entry(1, None)).unwrap();
+        registry.revoke(&PairId([1; 16]), 9).unwrap();
+        assert!(registry.knows_key(&KeyDigest([1; 32])));
+        let mut again = entry(2, None);
+        again.record.key = KeyDigest([1; 32]);
+        assert!(registry.insert(again).is_err());
+        assert_eq!(states(&registry), [(1, State::Revoked)]);
+    }
+
+    #[test]
+    fn only_pending_records_are_rolled_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::open(&folder.path().join("trust.db")).unwrap();
+        registry.insert(entry(1, None)).unwrap();
+        registry.insert(entry(2, None)).unwrap();
+        registry.activate(&PairId([2; 16]), 5).unwrap();
+        assert!(registry.remove_pending(&PairId([1; 16])).unwrap());
+        assert!(!registry.remove_pending(&PairId([1; 16])).unwrap());
+        assert!(!registry.remove_pending(&PairId([2; 16])).unwrap());
+        // A revoked record stays revoked, whatever is acknowledged later.
+        registry.revoke(&PairId([2; 16]), 9).unwrap();
+        assert_eq!(
+            registry.activate(&PairId([2; 16]), 6).unwrap().0.state,
+            State::Revoked
+        );
+        assert_eq!(states(&registry), [(2, State::Revoked)]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trust.db");
+        let registry = Registry::open(&path).unwrap();
+        registry.insert(entry(1, None)).unwrap();
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{file:?}");
+        }
+    }
+
+    #[test]
+    fn other_databases_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trust.db");
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("CREATE TABLE t (x)").unwrap();
+        assert!(matches!(Registry::open(&path), Err(TrustError::Foreign)));
+
+        let path = folder.path().join("later.db");
+        drop(Registry::open(&path).unwrap());
+        Connection::open(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", 2)
+            .unwrap();
+        assert!(matches!(Registry::open(&path), Err(TrustError::TooNew)));
+
+        let path = folder.path().join("garbage.db");
+        std::fs::write(&path, vec![7; 4096]).unwrap();
         assert!(matches!(
             Registry::open(&path),
-            Err(RegistryError::Newer(2))
+            Err(TrustError::Database(_))
         ));
-        raw.pragma_update(None, "application_id", 7)
-            .expect("writes");
-        assert!(matches!(Registry::open(&path), Err(RegistryError::Foreign)));
     }
 }

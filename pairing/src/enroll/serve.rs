@@ -1,0 +1,357 @@
+//! One device's exchange on the host, from F1 to F7.
+//!
+//! Nothing is counted and nothing is answered before the tag in F1 proves that the device knows
+//! the secret on this very channel; no slot is taken before F3 proves it again over the server's
+//! commitment; and no person is asked before F5 has fixed all that the device says.
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+    time::{Instant, sleep, timeout_at},
+};
+
+use super::{
+    desk::{Admission, Closing, DECISION_SECONDS, Decision, Step},
+    frame::{
+        Abort, Enrol, Hello, Issued, Malformed, Mode, Pending, Share, VERSION, hello_without_tag,
+        kind, read_proof, write_proof,
+    },
+    host::{Approval, HostEvent},
+    name,
+    transcript::{Transcript, equal},
+    wire::{FRAME_TIME, Wire, WireError, body},
+};
+use crate::{
+    device::verify_p256,
+    id::{KeyDigest, PairId},
+    trust::{NewPair, Trust},
+};
+
+/// A connection for pairing lives so long.
+pub(crate) const CONNECTION_TIME: Duration = Duration::from_secs(90);
+
+/// Why an exchange ended.
+struct Fault {
+    /// For the log.
+    reason: &'static str,
+    /// What the device is told.
+    abort: Option<Abort>,
+    /// What the person is told if the device held the slot.
+    code: &'static str,
+}
+
+impl From<Malformed> for Fault {
+    fn from(_: Malformed) -> Self {
+        INTERNAL
+    }
+}
+
+impl Fault {
+    const fn silent(reason: &'static str) -> Self {
+        Self {
+            reason,
+            abort: None,
+            code: "PAIRING_FAILED",
+        }
+    }
+
+    const fn said(reason: &'static str, abort: Abort) -> Self {
+        Self {
+            reason,
+            abort: Some(abort),
+            code: "PAIRING_FAILED",
+        }
+    }
+
+    const fn with_code(mut self, code: &'static str) -> Self {
+        self.code = code;
+        self
+    }
+}
+
+/// Runs the exchange to its end; gives the reason when it ended without a pair.
+pub(crate) async fn serve<S>(
+    trust: &Arc<Trust>,
+    mut admission: Admission,
+    stream: S,
+    exporter: [u8; 32],
+    from: SocketAddr,
+    accepted: Instant,
+) -> Result<(), &'static str>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut wire = Wire(stream);
+    let mut closing = admission.closing.clone();
+    let evicted = admission.evicted.take();
+    let exchange = async {
+        // Who takes the slot leaves the queue, which also ends the wait for eviction: so the
+        // exchange is looked at first.
+        let (transcript, nonce) = tokio::select! {
+            biased;
+            greeted = greet(trust, &admission, &mut wire, &mut closing, exporter) => greeted?,
+            () = evicted => return Err(Fault::silent("too many connections for pairing")),
+        };
+        enrol(
+            trust,
+            &admission,
+            &mut wire,
+            &mut closing,
+            transcript,
+            nonce,
+            from,
+        )
+        .await
+    };
+    let outcome = timeout_at(accepted + CONNECTION_TIME, exchange)
+        .await
+        .unwrap_or(Err(Fault::said(
+            "the pairing took too long",
+            Abort::Refused,
+        )
+        .with_code("PAIRING_TIMEOUT")));
+    match outcome {
+        Ok(()) => {
+            wire.close(None).await;
+            Ok(())
+        }
+        Err(fault) => {
+            admission.give_up(fault.code);
+            if fault.abort.is_some() {
+                wire.close(fault.abort.as_ref()).await;
+            }
+            Err(fault.reason)
+        }
+    }
+}
+
+/// F1 to F3: until the device has the window's slot. Gives nS, which is still secret.
+async fn greet<S>(
+    trust: &Trust,
+    admission: &Admission,
+    wire: &mut Wire<S>,
+    closing: &mut watch::Receiver<Option<Closing>>,
+    exporter: [u8; 32],
+) -> Result<(Transcript, [u8; 32]), Fault>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    const NOT_OURS: Fault = Fault::silent("not a hello of this window");
+    let f1 = unless_closed(closing, wire.read(kind::HELLO, FRAME_TIME))
+        .await
+        .map_err(|_| Fault::silent("the window closed"))?
+        .map_err(|_| NOT_OURS)?;
+    let versions = Hello::read_versions(body(&f1)).map_err(|_| NOT_OURS)?;
+    if !versions.contains(&VERSION) {
+        let abort = Abort::Version(vec![VERSION]);
+        return Err(Fault::said("no version in common", abort));
+    }
+    let hello = Hello::read(body(&f1)).map_err(|_| NOT_OURS)?;
+    if hello.mode == Mode::Code {
+        return Err(Fault::said("typed codes are off", Abort::ModeOff));
+    }
+    let mut transcript = admission
+        .transcript(&hello.session, exporter)
+        .ok_or(NOT_OURS)?;
+    let tag = hello_without_tag(&f1)
+        .and_then(|covered| transcript.hello_tag(covered))
+        .map_err(|_| NOT_OURS)?;
+    if !equal(&tag, &hello.tag) {
+        return Err(NOT_OURS);
+    }
+    granted(admission.greet(), closing)?;
+    transcript.add(&f1);
+
+    let mut nonce = [0; 32];
+    trust
+        .environment()
+        .entropy
+        .fill(&mut nonce)
+        .map_err(|_| INTERNAL)?;
+    let f2 = Share {
+        version: VERSION,
+        share: Vec::new(),
+        commit: transcript.commit(&nonce),
+    }
+    .write()?;
+    wire.write(&f2).await.map_err(broken)?;
+    transcript.add(&f2);
+
+    let f3 = unless_closed(closing, wire.read(kind::PROOF, FRAME_TIME))
+        .await
+        .map_err(left_behind)?
+        .map_err(broken)?;
+    let proof = read_proof(body(&f3)).map_err(|_| Fault::silent("a malformed frame"))?;
+    if !equal(&proof, &transcript.client_proof()?) {
+        return Err(Fault::silent("a wrong proof"));
+    }
+    granted(admission.take_slot(), closing)?;
+    transcript.add(&f3);
+    Ok((transcript, nonce))
+}
+
+/// F4 to F7: the device has the slot.
+async fn enrol<S>(
+    trust: &Arc<Trust>,
+    admission: &Admission,
+    wire: &mut Wire<S>,
+    closing: &mut watch::Receiver<Option<Closing>>,
+    mut transcript: Transcript,
+    nonce: [u8; 32],
+    from: SocketAddr,
+) -> Result<(), Fault>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let f4 = write_proof(kind::CONFIRM, &transcript.server_proof()?)?;
+    wire.write(&f4).await.map_err(spoiled)?;
+    transcript.add(&f4);
+
+    let f5 = unless_closed(closing, wire.read(kind::ENROL, FRAME_TIME))
+        .await
+        .map_err(|_| REFUSED)?
+        .map_err(spoiled)?;
+    let enrol = Enrol::read(body(&f5)).map_err(|_| BAD_ENROLMENT)?;
+    let name = check(trust, admission, &transcript, &enrol)?;
+    let replaces = enrol.replaces.as_ref().map(|old| PairId(old.pair));
+    transcript.add(&f5);
+
+    let digits = transcript.digits(&nonce)?;
+    let f6 = Pending {
+        nonce,
+        seconds: DECISION_SECONDS,
+    }
+    .write()?;
+    wire.write(&f6).await.map_err(spoiled)?;
+    transcript.add(&f6);
+
+    let wanted = HostEvent::DigitsWanted {
+        name: name.clone(),
+        key: KeyDigest::of_spki(&enrol.spki),
+        from,
+        seconds: DECISION_SECONDS,
+        replaces,
+    };
+    let decided = admission.ask(digits, wanted).ok_or(REFUSED)?;
+    tokio::select! {
+        biased;
+        decision = decided => match decision {
+            Ok(Decision::Approved) => {}
+            Ok(Decision::Refused) | Err(_) => return Err(REFUSED),
+        },
+        early = wire.anything() => return Err(spoiled(early)),
+        () = sleep(Duration::from_secs(DECISION_SECONDS.into())) => return Err(
+            Fault::said("nobody decided in time", Abort::Refused).with_code("PAIRING_TIMEOUT"),
+        ),
+    }
+
+    let new = NewPair {
+        pair: transcript.pair_id()?,
+        spki: enrol.spki,
+        name,
+        replaces,
+        discovery_key: transcript.discovery_key()?,
+        leaf_days: admission.settings.leaf_days,
+    };
+    let certificates = trust.issue(new).await.map_err(|error| {
+        tracing::error!(%error, code = error.code(), "the new pair could not be stored");
+        INTERNAL
+    })?;
+    let f7 = Issued {
+        leaf: certificates.leaf,
+        ca: certificates.ca,
+        renew_after: certificates.renew_after,
+        addresses: admission.settings.addresses.clone(),
+        server_name: admission.settings.server_name.clone().into_bytes(),
+    }
+    .write()?;
+    // From here on the person waits for the acknowledgement, which may come before this returns.
+    if let Some(events) = admission.finish() {
+        trust.expect_acknowledgement(certificates.pair, events);
+    }
+    wire.write(&f7).await.map_err(broken)
+}
+
+/// What the device says about itself: its own key signed it, the key is new here, the old pair's
+/// key agrees to be replaced, the name is harmless. Gives the name as people may see it.
+fn check(
+    trust: &Trust,
+    admission: &Admission,
+    transcript: &Transcript,
+    enrol: &Enrol,
+) -> Result<String, Fault> {
+    let signed = transcript.enrol_message(&enrol.body_before_signature()?)?;
+    verify_p256(&enrol.spki, &signed, &enrol.signature).map_err(|_| BAD_ENROLMENT)?;
+    let name = name::parse(&enrol.name).ok_or(BAD_ENROLMENT)?;
+    let key = KeyDigest::of_spki(&enrol.spki);
+    if trust.knows_key(&key) {
+        return Err(BAD_ENROLMENT);
+    }
+    if let Some(old) = &enrol.replaces {
+        let signed = transcript.replace_message(&enrol.body_before_old_signature()?)?;
+        let spki = trust.active_key(&PairId(old.pair)).ok_or(BAD_ENROLMENT)?;
+        verify_p256(&spki, &signed, &old.signature).map_err(|_| BAD_ENROLMENT)?;
+    }
+    match &admission.settings.approval {
+        Approval::ExpectKey(expected) if *expected != key => Err(Fault::said(
+            "another key than the expected one",
+            Abort::Refused,
+        )
+        .with_code("PAIRING_REFUSED")),
+        _ => Ok(name::inert(&name)),
+    }
+}
+
+const INTERNAL: Fault = Fault::said("an internal failure", Abort::Internal);
+const REFUSED: Fault = Fault::said("refused", Abort::Refused).with_code("PAIRING_REFUSED");
+const BAD_ENROLMENT: Fault = Fault::said("a bad enrolment", Abort::Refused);
+
+/// Before the slot: nothing is said to who does not follow the protocol.
+fn broken(_: WireError) -> Fault {
+    Fault::silent("the exchange broke off")
+}
+
+/// With the slot: Abort 4, and the window closes.
+fn spoiled(error: WireError) -> Fault {
+    let fault = Fault::said("the exchange broke off", Abort::Refused);
+    match error {
+        WireError::Late => fault.with_code("PAIRING_TIMEOUT"),
+        _ => fault,
+    }
+}
+
+/// A good F1 was answered, and then the window closed.
+fn left_behind(why: Closing) -> Fault {
+    Fault::said(
+        "the window closed",
+        match why {
+            Closing::Expired => Abort::Time,
+            Closing::Used => Abort::Busy,
+            Closing::Other => Abort::Refused,
+        },
+    )
+}
+
+fn granted(step: Step, closing: &watch::Receiver<Option<Closing>>) -> Result<(), Fault> {
+    match step {
+        Step::Granted => Ok(()),
+        Step::Taken => Err(Fault::said("the code is used", Abort::Busy)),
+        Step::Closed => Err(left_behind(closing.borrow().unwrap_or(Closing::Other))),
+    }
+}
+
+/// Does the work unless the window closes first.
+async fn unless_closed<T>(
+    closing: &mut watch::Receiver<Option<Closing>>,
+    work: impl Future<Output = T>,
+) -> Result<T, Closing> {
+    tokio::select! {
+        biased;
+        closed = closing.wait_for(Option::is_some) => {
+            Err(closed.ok().and_then(|why| *why).unwrap_or(Closing::Other))
+        }
+        done = work => Ok(done),
+    }
+}

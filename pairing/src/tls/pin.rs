@@ -1,0 +1,86 @@
+//! The new device's channel to a pairing window: exactly the key in the invitation, and nothing
+//! else about its certificate.
+
+use std::sync::Arc;
+
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+    client::{
+        Resumption,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{CryptoProvider, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+
+use super::PAIRING;
+use crate::{certificate::Certificate, environment::Environment, id::KeyDigest};
+
+/// TLS 1.3 to the window whose key has this digest: no server name, one ALPN name, no resumption.
+pub(crate) fn configuration(
+    key: KeyDigest,
+    environment: &Environment,
+) -> Result<Arc<ClientConfig>, Error> {
+    let provider = super::provider();
+    let verifier = PinnedKey {
+        key,
+        provider: Arc::clone(&provider),
+    };
+    let mut configuration = ClientConfig::builder_with_details(provider, super::time(environment))
+        .with_protocol_versions(super::VERSIONS)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    configuration.alpn_protocols = vec![PAIRING.to_vec()];
+    configuration.enable_sni = false;
+    configuration.resumption = Resumption::disabled();
+    configuration.enable_early_data = false;
+    Ok(Arc::new(configuration))
+}
+
+#[derive(Debug)]
+struct PinnedKey {
+    key: KeyDigest,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for PinnedKey {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let found = Certificate::from_der(end_entity).map_err(|_| CertificateError::BadEncoding)?;
+        if found.key == self.key {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::ApplicationVerificationFailure.into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(Error::General("TLS 1.2 is not spoken here".to_owned()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
+    }
+}

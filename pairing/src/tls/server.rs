@@ -1,0 +1,68 @@
+//! The server's configurations: one for each pair, one for each pairing window. They share no
+//! state, so nothing that one gives (a ticket, a session) is worth anything at another.
+
+use std::sync::Arc;
+
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs::sign::any_ecdsa_type,
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+    server::NoServerSessionStorage,
+    sign::{CertifiedKey, SingleCertAndKey},
+};
+
+use super::{PAIRING, verifier::PairVerifier};
+use crate::{
+    credentials::HostCredentials, device::DeviceKey, environment::Environment, trust::Registry,
+};
+
+/// Mutual TLS for the data of one pair.
+pub(crate) fn data(
+    credentials: &HostCredentials,
+    registry: Arc<Registry>,
+    environment: &Environment,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let verifier = PairVerifier::new(credentials.pair, &credentials.ca, registry)?;
+    let configuration =
+        ServerConfig::builder_with_details(super::provider(), super::time(environment))
+            .with_protocol_versions(super::VERSIONS)?
+            .with_client_cert_verifier(Arc::new(verifier))
+            .with_cert_resolver(identity(&credentials.leaf_key, credentials.leaf.clone())?);
+    Ok(hardened(configuration, &[b"h2", b"http/1.1"]))
+}
+
+/// The channel of a pairing window: the client proves itself inside it, not by a certificate.
+pub(crate) fn pairing(
+    key: &DeviceKey,
+    certificate: Vec<u8>,
+    environment: &Environment,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let configuration =
+        ServerConfig::builder_with_details(super::provider(), super::time(environment))
+            .with_protocol_versions(super::VERSIONS)?
+            .with_no_client_auth()
+            .with_cert_resolver(identity(key, certificate)?);
+    Ok(hardened(configuration, &[PAIRING]))
+}
+
+/// No tickets, no sessions, no early data: a resumed session would skip the client's certificate,
+/// and a revoked device would come back in.
+fn hardened(mut configuration: ServerConfig, alpn: &[&[u8]]) -> Arc<ServerConfig> {
+    configuration.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    configuration.send_tls13_tickets = 0;
+    configuration.session_storage = Arc::new(NoServerSessionStorage {});
+    configuration.max_early_data_size = 0;
+    Arc::new(configuration)
+}
+
+/// A certificate with its key. The key's bytes are borrowed, so no copy of them stays behind.
+pub(crate) fn identity(
+    key: &DeviceKey,
+    certificate: Vec<u8>,
+) -> Result<Arc<SingleCertAndKey>, rustls::Error> {
+    let pkcs8 = PrivatePkcs8KeyDer::from(key.pkcs8().expose());
+    let signer = any_ecdsa_type(&PrivateKeyDer::Pkcs8(pkcs8))?;
+    let certified = CertifiedKey::new(vec![CertificateDer::from(certificate)], signer);
+    certified.keys_match()?;
+    Ok(Arc::new(SingleCertAndKey::from(certified)))
+}

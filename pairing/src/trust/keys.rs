@@ -1,0 +1,261 @@
+//! The pairs' items in the key store. Everything here blocks.
+//!
+//! An item's name is written to `trust.db` before the item is written to the key store, and deleted
+//! after it: so a process that dies at any moment leaves no key that nobody knows of.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+
+use super::{
+    DeviceRecord, State, TrustError,
+    registry::{Entry, KeyItem, Registry},
+};
+use crate::{
+    ca,
+    certificate::Certificate,
+    credentials::HostCredentials,
+    device::{DeviceKey, SPKI_LENGTH},
+    environment::Environment,
+    id::{KeyDigest, PairId},
+    keystore::KeyStore,
+    secret::Secret,
+};
+
+/// A device that a person let in.
+#[derive(Debug)]
+pub(crate) struct NewPair {
+    pub(crate) pair: PairId,
+    pub(crate) spki: [u8; SPKI_LENGTH],
+    /// Inert.
+    pub(crate) name: String,
+    pub(crate) replaces: Option<PairId>,
+    pub(crate) discovery_key: Secret,
+    pub(crate) leaf_days: u16,
+}
+
+/// What the new device gets.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    pub(crate) pair: PairId,
+    pub(crate) leaf: Vec<u8>,
+    pub(crate) ca: Vec<u8>,
+    /// A third of the leaf's life is left then; Unix seconds.
+    pub(crate) renew_after: u64,
+}
+
+/// The host's items.
+#[derive(Debug)]
+pub(crate) struct HostKeys {
+    store: Arc<dyn KeyStore>,
+    registry: Arc<Registry>,
+    environment: Environment,
+}
+
+impl HostKeys {
+    pub(crate) fn new(
+        store: Arc<dyn KeyStore>,
+        registry: Arc<Registry>,
+        environment: Environment,
+    ) -> Self {
+        Self {
+            store,
+            registry,
+            environment,
+        }
+    }
+
+    /// Makes a pair: CA, server leaf and client leaf, then the item, then the PENDING record.
+    pub(crate) fn create(&self, new: &NewPair, deadline: i64) -> Result<Certificates, TrustError> {
+        let authority = ca::authority(&new.pair, &self.environment)?;
+        let leaf_key = generate()?;
+        let server_leaf = ca::server_leaf(
+            &authority.key,
+            &authority.certificate,
+            &new.pair,
+            &leaf_key.spki(),
+            &self.environment,
+        )?;
+        let leaf = ca::client_leaf(
+            &authority.key,
+            &authority.certificate,
+            &new.pair,
+            &new.spki,
+            new.leaf_days,
+            &self.environment,
+        )?;
+        let parsed = parse(&leaf)?;
+        let now = self.environment.clock.now();
+        let life = parsed.not_after - now;
+        let credentials = HostCredentials {
+            pair: new.pair,
+            ca_key: Some(authority.key),
+            ca: authority.certificate,
+            leaf_key,
+            leaf: server_leaf,
+            discovery_key: Secret::new(new.discovery_key.expose().to_vec()),
+        };
+        self.write(&credentials)?;
+        let recorded = self.registry.insert(Entry {
+            record: DeviceRecord {
+                pair: new.pair,
+                key: KeyDigest::of_spki(&new.spki),
+                name: new.name.clone(),
+                state: State::Pending,
+                created_at: now,
+                approved_at: None,
+                last_seen_at: None,
+                leaf_not_after: parsed.not_after,
+            },
+            spki: new.spki.to_vec(),
+            replaces: new.replaces,
+            deadline: Some(deadline),
+            leaf_digest: sha256(&leaf),
+        });
+        if let Err(error) = recorded {
+            self.delete(&new.pair)?;
+            return Err(error);
+        }
+        Ok(Certificates {
+            pair: new.pair,
+            ca: credentials.ca,
+            leaf,
+            renew_after: u64::try_from(now + life - life / 3).unwrap_or(0),
+        })
+    }
+
+    /// What the server serves this pair with. The server leaf is made anew, with a new key, when a
+    /// third of its life is left. `None`: the keys are gone, or a revoked pair's leaf has ended.
+    pub(crate) fn current(&self, pair: &PairId) -> Result<Option<HostCredentials>, TrustError> {
+        let Some(mut credentials) = self.read(pair)? else {
+            return Ok(None);
+        };
+        let now = self.environment.clock.now();
+        let not_after = parse(&credentials.leaf)?.not_after;
+        let is_due = not_after - now <= ca::SERVER_LEAF_SECONDS / 3;
+        match credentials.ca_key.as_ref() {
+            Some(ca_key) if is_due => {
+                let leaf_key = generate()?;
+                credentials.leaf = ca::server_leaf(
+                    ca_key,
+                    &credentials.ca,
+                    pair,
+                    &leaf_key.spki(),
+                    &self.environment,
+                )?;
+                credentials.leaf_key = leaf_key;
+                self.write(&credentials)?;
+                tracing::info!(%pair, "made the server's certificate anew");
+            }
+            None if not_after <= now => return Ok(None),
+            _ => {}
+        }
+        Ok(Some(credentials))
+    }
+
+    /// Deletes a revoked pair's CA key. The server leaf stays until it ends, so that the device is
+    /// told why it is refused.
+    pub(crate) fn retire(&self, pair: &PairId) -> Result<(), TrustError> {
+        let item = HostCredentials::item(pair);
+        let holds = self
+            .registry
+            .key_item(&item)?
+            .is_some_and(|item| item.holds_ca_key);
+        if holds && let Some(mut credentials) = self.read(pair)? {
+            credentials.ca_key = None;
+            self.write(&credentials)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a pair's item.
+    pub(crate) fn delete(&self, pair: &PairId) -> Result<(), TrustError> {
+        let item = HostCredentials::item(pair);
+        self.store.delete(&item)?;
+        self.registry.release(&item)?;
+        if let Err(error) = self.store.withdraw_certificates(pair) {
+            tracing::warn!(%error, %pair, "copies of certificates are still shown by the system");
+        }
+        Ok(())
+    }
+
+    /// Finishes what a crash or a locked key store left: items without a record, CA keys of revoked
+    /// pairs, and items of revoked pairs whose server leaf has ended. What fails is tried again at
+    /// the next start.
+    pub(crate) fn sweep(&self) {
+        let items = match self.registry.key_items() {
+            Ok(items) => items,
+            Err(error) => {
+                tracing::warn!(%error, "could not look for left-over keys");
+                return;
+            }
+        };
+        let now = self.environment.clock.now();
+        for item in items {
+            let state = self
+                .registry
+                .entry(&item.pair)
+                .map(|entry| entry.record.state);
+            let swept = match state {
+                None => self.delete(&item.pair),
+                Some(State::Revoked) if item.leaf_not_after <= now => self.delete(&item.pair),
+                Some(State::Revoked) if item.holds_ca_key => self.retire(&item.pair),
+                Some(_) => Ok(()),
+            };
+            if let Err(error) = swept {
+                tracing::warn!(%error, pair = %item.pair, "a left-over key is still there");
+            }
+        }
+    }
+
+    fn read(&self, pair: &PairId) -> Result<Option<HostCredentials>, TrustError> {
+        let Some(item) = self.store.read(&HostCredentials::item(pair))? else {
+            return Ok(None);
+        };
+        HostCredentials::decode(&item)
+            .map(Some)
+            .map_err(|error| TrustError::Issuing(error.into()))
+    }
+
+    fn write(&self, credentials: &HostCredentials) -> Result<(), TrustError> {
+        let item = credentials
+            .encode()
+            .map_err(|error| TrustError::Issuing(error.into()))?;
+        let name = HostCredentials::item(&credentials.pair);
+        let noted = KeyItem {
+            item: name.clone(),
+            pair: credentials.pair,
+            // Until the write is done, the old item with the key in it may still be there.
+            holds_ca_key: true,
+            leaf_not_after: parse(&credentials.leaf)?.not_after,
+        };
+        self.registry.reserve(&noted)?;
+        self.store.write(&name, &item)?;
+        if credentials.ca_key.is_none() {
+            self.registry.reserve(&KeyItem {
+                holds_ca_key: false,
+                ..noted
+            })?;
+        }
+        let copied =
+            self.store
+                .publish_certificates(&credentials.pair, &credentials.leaf, &credentials.ca);
+        if let Err(error) = copied {
+            tracing::warn!(%error, "the system will not show copies of the certificates");
+        }
+        Ok(())
+    }
+}
+
+fn generate() -> Result<DeviceKey, TrustError> {
+    DeviceKey::generate().map_err(|error| TrustError::Issuing(error.into()))
+}
+
+fn parse(der: &[u8]) -> Result<Certificate, TrustError> {
+    Certificate::from_der(der).map_err(|error| TrustError::Issuing(error.into()))
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = digest::digest(&digest::SHA256, bytes);
+    digest.as_ref().try_into().unwrap_or_default()
+}

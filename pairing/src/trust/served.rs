@@ -1,0 +1,91 @@
+//! The TLS configuration of each pair: made when the pair is first dialled, made anew when its
+//! server leaf is due.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use rustls::ServerConfig;
+use tokio::sync::MutexGuard as AsyncGuard;
+
+use super::{Registry, TrustError};
+use crate::{
+    ca, certificate::Certificate, credentials::HostCredentials, environment::Environment,
+    id::PairId, tls,
+};
+
+#[derive(Debug)]
+pub(crate) struct Served {
+    configurations: Mutex<HashMap<PairId, Ready>>,
+    /// The key store is asked by one connection at a time; the others find its answer.
+    loading: tokio::sync::Mutex<()>,
+    registry: Arc<Registry>,
+    environment: Environment,
+}
+
+#[derive(Debug)]
+struct Ready {
+    configuration: Arc<ServerConfig>,
+    /// Look into the key store again from then on, Unix seconds.
+    until: i64,
+}
+
+impl Served {
+    pub(crate) fn new(registry: Arc<Registry>, environment: Environment) -> Self {
+        Self {
+            configurations: Mutex::default(),
+            loading: tokio::sync::Mutex::default(),
+            registry,
+            environment,
+        }
+    }
+
+    /// A configuration that is there and not due.
+    pub(crate) fn ready(&self, pair: &PairId) -> Option<Arc<ServerConfig>> {
+        let now = self.environment.clock.now();
+        let configurations = self.lock();
+        let ready = configurations.get(pair)?;
+        (now < ready.until).then(|| Arc::clone(&ready.configuration))
+    }
+
+    pub(crate) async fn loading(&self) -> AsyncGuard<'_, ()> {
+        self.loading.lock().await
+    }
+
+    /// Makes and keeps a pair's configuration.
+    pub(crate) fn make(
+        &self,
+        credentials: &HostCredentials,
+    ) -> Result<Arc<ServerConfig>, TrustError> {
+        let leaf = Certificate::from_der(&credentials.leaf)
+            .map_err(|error| TrustError::Issuing(error.into()))?;
+        let until = if credentials.ca_key.is_some() {
+            leaf.not_after - ca::SERVER_LEAF_SECONDS / 3
+        } else {
+            leaf.not_after
+        };
+        let configuration =
+            tls::server::data(credentials, Arc::clone(&self.registry), &self.environment)
+                .map_err(|error| TrustError::Issuing(error.into()))?;
+        self.lock().insert(
+            credentials.pair,
+            Ready {
+                configuration: Arc::clone(&configuration),
+                until,
+            },
+        );
+        Ok(configuration)
+    }
+
+    /// The pair is gone.
+    pub(crate) fn forget(&self, pair: &PairId) {
+        self.lock().remove(pair);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PairId, Ready>> {
+        self.configurations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
