@@ -5,11 +5,13 @@
 //! client:  client (dial, ask, check)                                       +- frame, transcript, wire
 //! ```
 
+mod check;
 pub mod client;
 pub(crate) mod desk;
 pub mod frame;
 pub mod host;
 pub mod name;
+mod refused;
 pub(crate) mod serve;
 pub mod transcript;
 mod wire;
