@@ -3,6 +3,7 @@
 //! This crate knows no health data. It opens `trust.db` and the key file, and nothing else.
 //! TLS is configured in [`tls`] alone; certificates are made in [`ca`] and [`device`] alone.
 
+pub mod address;
 pub mod ca;
 pub mod certificate;
 pub mod credentials;
