@@ -3,6 +3,8 @@
 //! Each submodule knows one file format and nothing else. To add a format, add a file with a unit
 //! struct that implements [`Importer`], and name it in [`IMPORTERS`].
 
+mod apple;
+
 use std::io::{Read, Seek};
 
 use crate::sample::Sample;

@@ -22,14 +22,12 @@ pub(crate) struct Entry {
 impl Entry {
     /// Whether this is the line of that name.
     pub(crate) fn is_named(&self, name: &str) -> bool {
-        match self.name {
-            Some(own) => own == name,
-            None => {
-                let (mut ours, mut theirs) = (self.identifier.chars(), name.chars());
-                ours.next().map(|c| c.to_ascii_lowercase()) == theirs.next()
-                    && ours.as_str() == theirs.as_str()
-            }
+        if let Some(own) = self.name {
+            return own == name;
         }
+        let (mut ours, mut theirs) = (self.identifier.chars(), name.chars());
+        ours.next().map(|c| c.to_ascii_lowercase()) == theirs.next()
+            && ours.as_str() == theirs.as_str()
     }
 
     pub(crate) fn name(&self) -> String {

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// What an import may do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
     /// Keep what a cut-off file held.
     pub keep_partial: bool,

@@ -39,7 +39,7 @@ pub enum StoreError {
         known: i64,
     },
     /// The file is something else.
-    #[error("{} is not a healthsync store", .path.as_deref().unwrap_or(Path::new("the file")).display())]
+    #[error("{} is not a healthsync store", .path.as_deref().unwrap_or_else(|| Path::new("the file")).display())]
     NotAStore {
         /// Its path.
         path: Option<PathBuf>,

@@ -18,7 +18,7 @@ pub(super) const APPLICATION_ID: i64 = 0x4873_4864;
 pub(super) const VERSION: i64 = 1;
 
 /// How long a connection waits for another one that writes.
-pub(super) const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+pub(super) const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(1);
 
 const TABLES: &str = "
 CREATE TABLE counter (            -- one row

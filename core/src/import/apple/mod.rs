@@ -1,0 +1,2 @@
+//! Apple Health.
+mod date;
