@@ -147,7 +147,7 @@ const PREFIXES: &[&str] = &[
 ];
 
 /// The identifier without its prefix; the identifier itself when nothing would be left.
-fn bare(identifier: &str) -> &str {
+pub(crate) fn bare(identifier: &str) -> &str {
     PREFIXES
         .iter()
         .find_map(|prefix| identifier.strip_prefix(prefix))

@@ -5,7 +5,9 @@
 
 pub mod api;
 pub mod batch;
+pub mod correlation;
 pub mod format;
+pub mod identity;
 pub mod import;
 pub mod kind;
 pub mod query;
@@ -14,3 +16,4 @@ pub mod sample;
 pub mod store;
 pub mod time;
 pub mod unit;
+pub mod workout;

@@ -350,8 +350,8 @@ pub fn half_of_last_digit(text: &str) -> f64 {
 /// not equal.
 pub fn nearly_equal(a: f64, half_a: f64, b: f64, half_b: f64) -> bool {
     let difference = (a - b).abs();
-    // Conversion itself rounds in the last bits of a double.
-    let noise = 4.0 * f64::EPSILON * a.abs().max(b.abs());
+    // Printing and conversion round in the last bits of a double.
+    let noise = 1e-12 * a.abs().max(b.abs());
     difference < (half_a + half_b) * (1.0 - 1e-6) || difference <= noise
 }
 

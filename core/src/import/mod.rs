@@ -2,30 +2,109 @@
 //!
 //! Each submodule knows one file format and nothing else. To add a format, add a file with a unit
 //! struct that implements [`Importer`], and name it in [`IMPORTERS`].
+//!
+//! ```text
+//! export.zip ──► Importer::read ──► &mut dyn FnMut(Item) ──► store::ingest
+//! ```
+//!
+//! # What an importer promises
+//!
+//! - It streams: its memory does not grow with the file.
+//! - It tolerates what it does not know, and hands on an [`Item::Skipped`] with the line.
+//! - It never ends well on a file that was cut off.
+//! - No value of a record stands in an error or in a reason.
 
 mod apple;
 
-use std::io::{Read, Seek};
+use std::{
+    borrow::Cow,
+    io::{Read, Seek},
+};
 
-use crate::sample::Sample;
+use crate::{correlation::Correlation, sample::Sample, workout::Workout};
+
+/// Every format, in the order in which they are tried.
+pub const IMPORTERS: &[&dyn Importer] = &[&apple::AppleHealth];
+
+/// Knows one file format.
+pub trait Importer: Sync {
+    /// Name for people (`Apple Health`).
+    fn name(&self) -> &'static str;
+
+    /// Whether the file is of this format; by content, never by name.
+    fn recognize(&self, source: &mut dyn Source) -> Result<bool, ReadError>;
+
+    /// Reads a recognized file from its beginning to its end.
+    fn read(&self, source: &mut dyn Source, sink: &mut Sink<'_>) -> Result<(), ReadError>;
+}
+
+impl std::fmt::Debug for dyn Importer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
 
 /// A reader that an importer may rewind (a zip's directory stands at its end).
 pub trait Source: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Source for T {}
+
+/// Where an importer hands its items.
+pub type Sink<'a> = dyn FnMut(Item) -> Result<(), Stopped> + 'a;
+
+/// Nobody wants more items; the importer returns at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
 
 /// What an importer hands on.
 #[derive(Debug)]
 pub enum Item {
     /// One record.
     Sample(Box<Sample>),
-    // Workout(Box<Workout>), Correlation(..): defined with the store's tables.
+    /// One workout.
+    Workout(Box<Workout>),
+    /// Samples that belong together.
+    Correlation(Box<Correlation>),
     /// Something that was passed over.
     Skipped {
         /// Line in the file, counted from 1.
         line: u64,
+        /// How much of it.
+        count: u64,
         /// Why; a short stable phrase without values, so that equal reasons count together.
-        reason: String,
+        reason: Cow<'static, str>,
     },
-    /// So many bytes of the input were read since the last one (for a progress bar).
-    Progress(u64),
+}
+
+/// A file could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The archive is damaged.
+    #[error("the archive is damaged")]
+    Archive(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It cannot be understood.
+    #[error("the file is damaged at line {line}: {reason}")]
+    Malformed {
+        /// Where.
+        line: u64,
+        /// What is wrong; no value.
+        reason: Cow<'static, str>,
+    },
+    /// The reader failed.
+    #[error("could not read the file")]
+    Read(#[source] std::io::Error),
+    /// The sink wants no more.
+    #[error("reading was stopped")]
+    Stopped,
+    /// It ends too early.
+    #[error("the file is cut off at line {line}")]
+    Truncated {
+        /// Last line.
+        line: u64,
+    },
+}
+
+impl From<Stopped> for ReadError {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
 }

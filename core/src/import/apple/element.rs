@@ -1,0 +1,419 @@
+//! The elements of an export, one after another.
+
+use std::borrow::Cow;
+
+use super::{
+    date, limits,
+    measure::{Measures, plain},
+    prolog,
+    provenance::Writers,
+    tag::Tag,
+    text::Chunks,
+    tokens::{Token, Tokens},
+};
+use crate::{
+    correlation::Correlation,
+    import::{Item, ReadError, Sink},
+    kind::Kind,
+    sample::{Beat, Metadata, Sample, Value},
+};
+
+/// Reads the whole text of an export.
+pub(super) fn read(chunks: Chunks, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+    let mut reader = ElementReader {
+        tokens: Tokens::new(chunks)?,
+        sink,
+        spare: Vec::new(),
+        measures: Measures::default(),
+        writers: Writers::default(),
+    };
+    let mut tag = Tag::default();
+    match reader.tokens.next(&mut tag)? {
+        Token::Open if tag.name() == "HealthData" => reader.root(&mut tag)?,
+        Token::Empty if tag.name() == "HealthData" => {}
+        Token::Open | Token::Empty | Token::Close | Token::End => {
+            return Err(prolog::no_root(reader.tokens.line()));
+        }
+    }
+    let ElementReader { tokens, sink, .. } = reader;
+    let (cleaned, behind) = tokens.finish()?;
+    let mut tell = |count, line, reason: &'static str| {
+        if count == 0 {
+            Ok(())
+        } else {
+            sink(Item::Skipped {
+                line,
+                count,
+                reason: reason.into(),
+            })
+        }
+    };
+    tell(
+        cleaned.controls.count,
+        cleaned.controls.line,
+        "control characters",
+    )?;
+    tell(
+        cleaned.invalid.count,
+        cleaned.invalid.line,
+        "bytes that are not UTF-8",
+    )?;
+    tell(
+        u64::from(behind.is_some()),
+        behind.unwrap_or_default(),
+        "text behind the end",
+    )?;
+    Ok(())
+}
+
+/// Elements that are not kept yet, and why.
+const PASSED_OVER: &[(&str, &str)] = &[
+    ("ActivitySummary", "activity summaries (not kept yet)"),
+    ("Audiogram", "audiograms (not kept yet)"),
+    ("ClinicalRecord", "clinical records (not kept yet)"),
+    ("FileReference", "workout routes (not kept yet)"),
+    ("Me", "personal details (never kept)"),
+    ("StateOfMind", "states of mind (not kept yet)"),
+    ("VisionPrescription", "vision prescriptions (not kept yet)"),
+    (
+        "WorkoutActivity",
+        "parts of multisport workouts (not kept yet)",
+    ),
+    ("WorkoutRoute", "workout routes (not kept yet)"),
+];
+
+/// Why an element cannot be kept.
+pub(super) type Reason = Cow<'static, str>;
+
+pub(super) struct ElementReader<'s, 'k> {
+    pub(super) tokens: Tokens,
+    pub(super) measures: Measures,
+    pub(super) writers: Writers,
+    sink: &'s mut Sink<'k>,
+    spare: Vec<Tag>,
+}
+
+impl ElementReader<'_, '_> {
+    fn root(&mut self, tag: &mut Tag) -> Result<(), ReadError> {
+        loop {
+            match self.tokens.next(tag)? {
+                Token::Close => return Ok(()),
+                Token::End => return Err(self.tokens.truncated()),
+                token @ (Token::Open | Token::Empty) => self.element(tag, token)?,
+            }
+        }
+    }
+
+    /// One child of the root.
+    fn element(&mut self, tag: &mut Tag, token: Token) -> Result<(), ReadError> {
+        let line = self.tokens.line();
+        let kept = match tag.name() {
+            "Record" => match self.record(tag, token)? {
+                Ok(sample) => {
+                    let remark = self.remark(tag);
+                    (self.sink)(Item::Sample(Box::new(sample)))?;
+                    if let Some(reason) = remark {
+                        (self.sink)(Item::Skipped {
+                            line,
+                            count: 1,
+                            reason,
+                        })?;
+                    }
+                    Ok(())
+                }
+                Err(reason) => Err(reason),
+            },
+            "Correlation" => match self.correlation(tag, token)? {
+                Ok(correlation) => {
+                    (self.sink)(Item::Correlation(Box::new(correlation)))?;
+                    Ok(())
+                }
+                Err(reason) => Err(reason),
+            },
+            "Workout" => match self.workout(tag, token)? {
+                Ok(workout) => {
+                    (self.sink)(Item::Workout(Box::new(workout)))?;
+                    Ok(())
+                }
+                Err(reason) => Err(reason),
+            },
+            "ExportDate" => return self.leave(tag, token),
+            _ => return self.pass_over(tag, token),
+        };
+        match kept {
+            Ok(()) => Ok(()),
+            Err(reason) => self.skipped(line, reason),
+        }
+    }
+
+    /// A record, all of it read; or why it cannot be kept.
+    pub(super) fn record(
+        &mut self,
+        tag: &Tag,
+        token: Token,
+    ) -> Result<Result<Sample, Reason>, ReadError> {
+        let sample = self.record_of(tag);
+        let mut metadata = Metadata::default();
+        if token == Token::Open {
+            self.children(&mut |reader, child, token| {
+                if reader.metadata_entry(child, &mut metadata)? {
+                    return reader.leave(child, token);
+                }
+                match child.name() {
+                    "HeartRateVariabilityMetadataList" if token == Token::Open => {
+                        reader.beats(&mut metadata)
+                    }
+                    _ => reader.pass_over(child, token),
+                }
+            })?;
+        }
+        Ok(sample.map(|mut sample| {
+            sample.external_id = external_id(&metadata);
+            sample.metadata = metadata;
+            sample
+        }))
+    }
+
+    fn record_of(&mut self, tag: &Tag) -> Result<Sample, Reason> {
+        let mut type_name = None;
+        let (mut unit, mut value) = (None, None);
+        for (key, text) in tag.attributes() {
+            match key {
+                "type" => type_name = Some(text),
+                "unit" => unit = Some(text),
+                "value" => value = Some(text),
+                _ => {}
+            }
+        }
+        let type_name = type_name
+            .filter(|name| !name.is_empty())
+            .ok_or("records without a type")?;
+        let frame = self.frame(tag)?;
+        let measure = self
+            .measures
+            .find(type_name, unit)
+            .ok_or("records without a type")?;
+        let value = measure
+            .value(value)
+            .map_err(|_| "quantities that are no number")?;
+        let is_quantity = matches!(value, Value::Quantity { .. });
+        Ok(Sample {
+            kind: measure.kind.clone(),
+            unit: if is_quantity {
+                measure.unit.clone()
+            } else {
+                "".into()
+            },
+            value,
+            start_ms: frame.start_ms,
+            end_ms: frame.end_ms,
+            created_ms: frame.created_ms,
+            provenance: frame.provenance,
+            external_id: None,
+            metadata: Metadata::default(),
+        })
+    }
+
+    /// What records, correlations and workouts have in common.
+    pub(super) fn frame(&mut self, tag: &Tag) -> Result<Frame, Reason> {
+        let (mut start, mut end, mut created) = (None, None, None);
+        let (mut name, mut version, mut device) = (None, None, None);
+        for (key, value) in tag.attributes() {
+            match key {
+                "startDate" => start = Some(value),
+                "endDate" => end = Some(value),
+                "creationDate" => created = Some(value),
+                "sourceName" | "source" => name = Some(value),
+                "sourceVersion" => version = Some(value),
+                "device" => device = Some(value),
+                _ => {}
+            }
+        }
+        if tag.broken {
+            return Err("tags with something that is no attribute".into());
+        }
+        let start_ms = start
+            .ok_or("elements without a start date")
+            .and_then(|text| date::parse(text).ok_or("start dates that are no dates"))?;
+        let end_ms = match end {
+            Some(text) if Some(text) == start => start_ms,
+            Some(text) => date::parse(text).ok_or("end dates that are no dates")?,
+            None => start_ms,
+        };
+        if end_ms < start_ms {
+            return Err("ends before their starts".into());
+        }
+        Ok(Frame {
+            start_ms,
+            end_ms,
+            created_ms: created.and_then(date::parse),
+            provenance: self.writers.find(name.unwrap_or_default(), version, device),
+        })
+    }
+
+    fn correlation(
+        &mut self,
+        tag: &Tag,
+        token: Token,
+    ) -> Result<Result<Correlation, Reason>, ReadError> {
+        let kind = tag
+            .value("type")
+            .filter(|name| !name.is_empty())
+            .map(Kind::from_healthkit);
+        let frame = self.frame(tag);
+        let mut metadata = Metadata::default();
+        let mut members = Vec::new();
+        if token == Token::Open {
+            self.children(&mut |reader, child, token| {
+                if reader.metadata_entry(child, &mut metadata)? {
+                    return reader.leave(child, token);
+                }
+                if child.name() != "Record" {
+                    return reader.pass_over(child, token);
+                }
+                let line = reader.tokens.line();
+                match reader.record(child, token)? {
+                    Ok(sample) if members.len() < limits::PARTS => members.push(sample),
+                    Ok(_) => reader.skipped(line, "members beyond the limit".into())?,
+                    Err(reason) => reader.skipped(line, reason)?,
+                }
+                Ok(())
+            })?;
+        }
+        let Some(kind) = kind else {
+            return Ok(Err("correlations without a type".into()));
+        };
+        Ok(frame.map(|frame| Correlation {
+            kind,
+            start_ms: frame.start_ms,
+            end_ms: frame.end_ms,
+            created_ms: frame.created_ms,
+            provenance: frame.provenance,
+            external_id: external_id(&metadata),
+            metadata,
+            members,
+        }))
+    }
+
+    fn beats(&mut self, metadata: &mut Metadata) -> Result<(), ReadError> {
+        self.children(&mut |reader, child, token| {
+            if child.name() != "InstantaneousBeatsPerMinute" {
+                return reader.pass_over(child, token);
+            }
+            if metadata.beats.len() < limits::PARTS {
+                let text = |key| child.value(key).unwrap_or_default().to_owned();
+                metadata.beats.push(Beat {
+                    bpm: text("bpm"),
+                    time: text("time"),
+                });
+            } else {
+                let line = reader.tokens.line();
+                reader.skipped(line, "beats beyond the limit".into())?;
+            }
+            reader.leave(child, token)
+        })
+    }
+
+    /// Takes a `MetadataEntry`; says whether it was one.
+    pub(super) fn metadata_entry(
+        &mut self,
+        tag: &Tag,
+        metadata: &mut Metadata,
+    ) -> Result<bool, ReadError> {
+        if tag.name() != "MetadataEntry" {
+            return Ok(false);
+        }
+        let Some(key) = tag.value("key") else {
+            self.skipped(self.tokens.line(), "metadata without a key".into())?;
+            return Ok(true);
+        };
+        let value = tag.value("value").unwrap_or_default();
+        let entries = &mut metadata.entries;
+        // Few entries are the rule; only a long list is worth adding up.
+        let long = entries.len() >= 16;
+        let size = |entries: &[(String, String)]| -> usize {
+            entries
+                .iter()
+                .map(|(key, value)| key.len() + value.len())
+                .sum()
+        };
+        if value.len() > limits::METADATA
+            || entries.len() >= limits::ENTRIES
+            || (long && size(entries) > limits::METADATA)
+        {
+            self.skipped(self.tokens.line(), "metadata beyond the limit".into())?;
+        } else {
+            entries.push((key.to_owned(), value.to_owned()));
+        }
+        Ok(true)
+    }
+
+    /// Calls `visit` with each child of the element whose start tag was read last.
+    pub(super) fn children(
+        &mut self,
+        visit: &mut dyn FnMut(&mut Self, &mut Tag, Token) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let mut child = self.spare.pop().unwrap_or_default();
+        loop {
+            match self.tokens.next(&mut child)? {
+                Token::Close => break,
+                Token::End => return Err(self.tokens.truncated()),
+                token @ (Token::Open | Token::Empty) => visit(self, &mut child, token)?,
+            }
+        }
+        self.spare.push(child);
+        Ok(())
+    }
+
+    /// Steps over an element and tells it.
+    pub(super) fn pass_over(&mut self, tag: &mut Tag, token: Token) -> Result<(), ReadError> {
+        let known = PASSED_OVER.iter().find(|(name, _)| *name == tag.name());
+        let reason = match known {
+            Some((_, reason)) => Cow::Borrowed(*reason),
+            None => format!("unknown element `{}`", plain(tag.name())).into(),
+        };
+        self.skipped(self.tokens.line(), reason)?;
+        self.leave(tag, token)
+    }
+
+    /// Steps over the children of an element.
+    pub(super) fn leave(&mut self, tag: &mut Tag, token: Token) -> Result<(), ReadError> {
+        if token == Token::Open {
+            self.tokens.skip_children(tag)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn skipped(&mut self, line: u64, reason: Reason) -> Result<(), ReadError> {
+        (self.sink)(Item::Skipped {
+            line,
+            count: 1,
+            reason,
+        })?;
+        Ok(())
+    }
+
+    fn remark(&mut self, tag: &Tag) -> Option<Reason> {
+        let measure = self.measures.find(tag.value("type")?, tag.value("unit"))?;
+        measure.remark.clone()
+    }
+}
+
+/// What records, correlations and workouts have in common.
+pub(super) struct Frame {
+    pub(super) start_ms: i64,
+    pub(super) end_ms: i64,
+    pub(super) created_ms: Option<i64>,
+    pub(super) provenance: std::sync::Arc<crate::sample::Provenance>,
+}
+
+/// The writer's own stable id.
+pub(super) fn external_id(metadata: &Metadata) -> Option<String> {
+    ["HKExternalUUID", "HKMetadataKeySyncIdentifier"]
+        .iter()
+        .filter_map(|key| metadata.value(key))
+        .map(str::trim)
+        .find(|id| !id.is_empty())
+        .map(str::to_owned)
+}

@@ -1,0 +1,149 @@
+//! Skipping what stands before `<HealthData`.
+//!
+//! The DTD of iOS 16 is malformed (an ATTLIST that is not closed, a `>` too many), so everything
+//! before the root element is stepped over, never parsed.
+
+use std::io::{BufRead, Chain, Cursor};
+
+use super::{
+    limits,
+    text::{Chunks, count_lines},
+};
+use crate::import::ReadError;
+
+/// The text from `<HealthData` on, and the line on which that stands.
+pub(super) fn skip(mut chunks: Chunks) -> Result<(Chain<Cursor<Vec<u8>>, Chunks>, u64), ReadError> {
+    let mut text = Vec::new();
+    loop {
+        chunks.begin_token();
+        let piece = match chunks.fill_buf() {
+            Ok(piece) => piece,
+            Err(error) => {
+                return Err(ReadError::Read(chunks.take_failure().unwrap_or(error)));
+            }
+        };
+        let length = piece.len();
+        text.extend_from_slice(piece);
+        chunks.consume(length);
+        let end = length == 0 || text.len() > limits::PROLOG;
+        let found = match find_root(&text) {
+            Search::Found(position) => Some(position),
+            Search::Cut if !end => continue,
+            // A comment that is not closed must not hide the export.
+            Search::Cut => (0..text.len()).find(|position| is_root(&text, *position)),
+            Search::Absent => None,
+        };
+        let Some(position) = found else {
+            return Err(no_root(1 + count_lines(&text)));
+        };
+        let rest = text.split_off(position);
+        let line = 1 + count_lines(&text);
+        return Ok((std::io::Read::chain(Cursor::new(rest), chunks), line));
+    }
+}
+
+/// The file is no export.
+pub(super) fn no_root(line: u64) -> ReadError {
+    ReadError::Malformed {
+        line,
+        reason: "there is no HealthData element".into(),
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Search {
+    Found(usize),
+    /// The text ends before it can be said.
+    Cut,
+    /// Another element comes first.
+    Absent,
+}
+
+fn find_root(text: &[u8]) -> Search {
+    let mut position = 0;
+    let mut in_dtd = false;
+    loop {
+        let rest = text.get(position..).unwrap_or_default();
+        let Some(step) = rest.iter().position(|byte| *byte == b'<') else {
+            return Search::Cut;
+        };
+        position += step;
+        let rest = text.get(position..).unwrap_or_default();
+        let skipped = if rest.starts_with(b"<!--") {
+            find(rest, b"-->").map(|at| at + 3)
+        } else if rest.starts_with(b"<?") {
+            find(rest, b"?>").map(|at| at + 2)
+        } else if rest.starts_with(b"<!") {
+            in_dtd |= rest.starts_with(b"<!DOCTYPE");
+            Some(2)
+        } else if is_root(text, position) {
+            return Search::Found(position);
+        } else if rest.len() <= ROOT.len() {
+            None
+        } else if in_dtd {
+            Some(1)
+        } else {
+            return Search::Absent;
+        };
+        let Some(skipped) = skipped else {
+            return Search::Cut;
+        };
+        position += skipped;
+    }
+}
+
+const ROOT: &[u8] = b"<HealthData";
+
+fn is_root(text: &[u8], position: usize) -> bool {
+    text.get(position..)
+        .and_then(|rest| rest.strip_prefix(ROOT))
+        .and_then(|rest| rest.first())
+        .is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/'))
+}
+
+fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    text.windows(needle.len())
+        .position(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_is_found_behind_any_dtd() {
+        let cases = [
+            ("<HealthData>", Some(0)),
+            (
+                "\u{feff}<?xml version=\"1.0\"?>\n<HealthData locale=\"x\">",
+                Some(25),
+            ),
+            ("<!-- <HealthData> --><HealthData/>", Some(21)),
+            (
+                "<!DOCTYPE HealthData [<!ELEMENT HealthData (A)>]><HealthData>",
+                Some(49),
+            ),
+            (
+                "<!DOCTYPE HealthData [<!ATTLIST a <b>]>>\n]>\n<HealthData\n>",
+                Some(44),
+            ),
+            (
+                "<!DOCTYPE HealthData [<!-- never closed\n]>\n<HealthData >",
+                Some(43),
+            ),
+            ("<ClinicalDocument><HealthData></ClinicalDocument>", None),
+            ("<HealthDatabase>", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            let bytes = text.as_bytes();
+            let found = match find_root(bytes) {
+                Search::Found(position) => Some(position),
+                Search::Cut => (0..bytes.len()).find(|position| is_root(bytes, *position)),
+                Search::Absent => None,
+            };
+            assert_eq!(found, expected, "{text}");
+        }
+        assert_eq!(find_root(b"<!DOCTYPE HealthData [ <Health"), Search::Cut);
+    }
+}
