@@ -187,4 +187,12 @@ impl Store {
             connection: schema::open_in_memory()?,
         })
     }
+
+    /// Bounds the size of the file, so that a test meets a full disk.
+    #[doc(hidden)]
+    pub fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
+        self.connection
+            .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+        Ok(())
+    }
 }

@@ -237,7 +237,7 @@ mod tests {
             Some("mmol/L"),
             "0",
             "bloodGlucose mg/dL",
-            quantity(0.0, 0.900_779_400_002_705),
+            quantity(0.0, 9.007_794_000_002_706),
         );
         check(&q("StepCount"), Some("count"), "many", "steps count", None);
         check(&q("StepCount"), Some("count"), "NaN", "steps count", None);

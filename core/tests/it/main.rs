@@ -1,0 +1,13 @@
+//! Whole files through the whole crate.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+
+mod bad_input;
+mod export;
+mod fixtures;
+mod identity;
+mod import;
