@@ -19,36 +19,30 @@ pub(crate) fn push_rfc3339(ms: i64, out: &mut Vec<u8>) {
     let (year, month, day) = civil_from_days(ms.div_euclid(DAY_MS));
     let in_day = ms.rem_euclid(DAY_MS);
     if (0..=9999).contains(&year) {
-        push_two(year / 100, out);
-        push_two(year % 100, out);
+        let [century, in_century] = [year / 100, year % 100].map(two);
+        out.extend_from_slice(&[century[0], century[1], in_century[0], in_century[1]]);
     } else {
         out.extend_from_slice(format!("{year:+07}").as_bytes());
     }
-    for (mark, number) in [
-        (b'-', month),
-        (b'-', day),
-        (b'T', in_day / 3_600_000),
-        (b':', in_day / 60_000 % 60),
-        (b':', in_day / 1000 % 60),
-    ] {
-        out.push(mark);
-        push_two(number, out);
-    }
+    let [month, day] = [month, day].map(two);
+    let [hour, minute, second] =
+        [in_day / 3_600_000, in_day / 60_000 % 60, in_day / 1000 % 60].map(two);
+    out.extend_from_slice(&[
+        b'-', month[0], month[1], b'-', day[0], day[1], b'T', hour[0], hour[1], b':', minute[0],
+        minute[1], b':', second[0], second[1],
+    ]);
     let millis = in_day % 1000;
     if millis != 0 {
-        out.push(b'.');
-        out.push(digit(millis / 100));
-        push_two(millis % 100, out);
+        let [ones_of_tens, last] = two(millis % 100);
+        out.extend_from_slice(&[b'.', two(millis / 100)[1], ones_of_tens, last]);
     }
     out.push(b'Z');
 }
 
-fn push_two(number: i64, out: &mut Vec<u8>) {
-    out.extend_from_slice(&[digit(number / 10), digit(number)]);
-}
-
-fn digit(number: i64) -> u8 {
-    b'0' + u8::try_from(number % 10).unwrap_or(0)
+/// The two digits of a number below 100.
+fn two(number: i64) -> [u8; 2] {
+    let number = u8::try_from(number).unwrap_or_default();
+    [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
 /// Year, month and day of a day counted from 1970-01-01 (proleptic Gregorian calendar).

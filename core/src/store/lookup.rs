@@ -10,38 +10,49 @@ use crate::batch::Texts;
 /// Maps the numbers of a small table to positions in a column of texts.
 pub(super) struct Lookup<'c> {
     statement: CachedStatement<'c>,
-    known: HashMap<i64, i32>,
-    /// Neighbouring rows mostly name the same text.
-    last: Option<(i64, i32)>,
+    /// Position of each small number, or [`UNKNOWN`]: tables number their rows from 1 on.
+    dense: Vec<i32>,
+    /// Positions of the others.
+    sparse: HashMap<i64, i32>,
 }
+
+const UNKNOWN: i32 = -1;
+/// Numbers below it are small.
+const DENSE: usize = 1 << 16;
 
 impl<'c> Lookup<'c> {
     /// `sql` gives the text of the number `?1`.
     pub(super) fn new(connection: &'c Connection, sql: &str) -> Result<Self, StoreError> {
         Ok(Self {
             statement: connection.prepare_cached(sql)?,
-            known: HashMap::new(),
-            last: None,
+            dense: Vec::new(),
+            sparse: HashMap::new(),
         })
     }
 
     /// Position in `texts` of the text with this number.
     pub(super) fn key(&mut self, id: i64, texts: &mut Texts) -> Result<i32, StoreError> {
-        if let Some((last, key)) = self.last
-            && last == id
-        {
-            return Ok(key);
-        }
-        let key = if let Some(&key) = self.known.get(&id) {
-            key
-        } else {
-            let key = self
-                .statement
-                .query_row([id], |row| Ok(texts.add(row.get_ref(0)?.as_str()?)))?;
-            self.known.insert(id, key);
-            key
+        let small = usize::try_from(id).ok().filter(|id| *id < DENSE);
+        let known = match small {
+            Some(small) => self.dense.get(small).copied().unwrap_or(UNKNOWN),
+            None => self.sparse.get(&id).copied().unwrap_or(UNKNOWN),
         };
-        self.last = Some((id, key));
+        if known != UNKNOWN {
+            return Ok(known);
+        }
+        let key = self
+            .statement
+            .query_row([id], |row| Ok(texts.add(row.get_ref(0)?.as_str()?)))?;
+        if let Some(small) = small {
+            if self.dense.len() <= small {
+                self.dense.resize(small + 1, UNKNOWN);
+            }
+            if let Some(place) = self.dense.get_mut(small) {
+                *place = key;
+            }
+        } else {
+            self.sparse.insert(id, key);
+        }
         Ok(key)
     }
 }
