@@ -1,0 +1,226 @@
+//! What was typed on the command line, and nothing else: no files, no environment, no decisions.
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use healthsync_pairing::id::KeyDigest;
+
+/// Serves your own health data to devices that you paired, over mutual TLS.
+#[derive(Debug, Parser)]
+#[command(name = "healthsync-server", version, max_term_width = 100)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct Global {
+    /// Folder of the data [default: the platform's, or `HEALTHSYNC_SERVER_HOME`]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// One JSON object a line on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Only data and errors
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Log more
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+
+    /// Colour of messages
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+/// When messages have colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    Start(Start),
+    /// Read exports into the store
+    Import(Import),
+    /// Open a pairing window and show its code
+    Pair(Pair),
+    /// List the devices that are or were paired
+    Pairs,
+    /// Approve the device that waits, with the six digits that it shows
+    Approve {
+        /// The six digits on the screen of the new device
+        #[arg(value_name = "DIGITS", required = true, num_args = 1..)]
+        digits: Vec<String>,
+    },
+    /// Revoke a device: it is cut off at once and for good
+    Revoke {
+        /// Name or pair id, as `pairs` shows them
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Show what the running server does
+    Status,
+    /// Show the version
+    Version,
+}
+
+/// Options of `start`.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct Start {
+    /// Address to listen on; may be repeated [default: 0.0.0.0:8443 and [::]:8443]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Vec<SocketAddr>,
+
+    /// Where keys rest: `keychain`, `secret-service` or `file` [default: the one used last, else
+    /// the platform's]
+    #[arg(long, value_name = "KIND")]
+    pub key_store: Option<String>,
+
+    /// Name of this server, as paired devices show it [default: the name of this computer]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Do not announce the server on the local network
+    #[arg(long)]
+    pub no_mdns: bool,
+}
+
+/// Options of `import`.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Import {
+    /// Exports: `export.zip` of the Health app, or the XML file in it
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Whose data it is, or which phone's
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub origin: String,
+
+    /// Keep what a file that breaks off held up to there
+    #[arg(long)]
+    pub keep_partial: bool,
+}
+
+/// Options of `pair`.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct Pair {
+    /// Also write the code as a picture (a new file that only you can read)
+    #[arg(long, value_name = "FILE")]
+    pub png: Option<PathBuf>,
+
+    /// Replace the picture if it exists
+    #[arg(long, requires = "png")]
+    pub force: bool,
+
+    /// Who approves; `none` lets in anybody who has the code (only on loopback)
+    #[arg(long, value_name = "WHO", value_enum)]
+    pub approve: Option<Approve>,
+
+    /// Approve exactly this key, as `healthsync scan --new-key` printed it
+    #[arg(long, value_name = "sha256:HEX", conflicts_with = "approve")]
+    pub expect_key: Option<KeyDigest>,
+
+    /// How long the window stays open
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u16).range(30..=900))]
+    pub seconds: u16,
+}
+
+/// Who approves a device, where it is not a person with six digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Approve {
+    /// Nobody: whoever has the code is let in.
+    None,
+}
+
+/// Whether a pairing code stands among the arguments, where every user of this computer and the
+/// shell's history can read it.
+pub fn hold_pairing_code(args: &[OsString]) -> bool {
+    args.iter().any(|arg| {
+        let text = arg.to_string_lossy();
+        text.trim_start()
+            .get(..4)
+            .is_some_and(|start| start.eq_ignore_ascii_case("HS1:"))
+            || text.to_ascii_uppercase().contains("=HS1:")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn check(line: &str) -> Result<Args, clap::error::ErrorKind> {
+        Args::try_parse_from(line.split(' ')).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn start_takes_several_addresses() {
+        let args = check(
+            "healthsync-server start --listen 127.0.0.1:0 --listen [::1]:0 --key-store file --json",
+        )
+        .unwrap();
+        assert!(args.global.json);
+        let Command::Start(start) = args.command else {
+            panic!("not start");
+        };
+        assert_eq!(start.listen.len(), 2);
+        assert_eq!(start.key_store.as_deref(), Some("file"));
+    }
+
+    #[test]
+    fn bad_lines_are_usage_errors() {
+        use clap::error::ErrorKind;
+        for (line, expected) in [
+            ("healthsync-server", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+            ("healthsync-server stat", ErrorKind::InvalidSubcommand),
+            ("healthsync-server import", ErrorKind::MissingRequiredArgument),
+            ("healthsync-server approve", ErrorKind::MissingRequiredArgument),
+            ("healthsync-server start --listen here", ErrorKind::ValueValidation),
+            ("healthsync-server pair --seconds 5", ErrorKind::ValueValidation),
+            ("healthsync-server pair --seconds 901", ErrorKind::ValueValidation),
+            ("healthsync-server pair --approve yes", ErrorKind::InvalidValue),
+            ("healthsync-server pair --force", ErrorKind::MissingRequiredArgument),
+            ("healthsync-server status --quiet --verbose", ErrorKind::ArgumentConflict),
+        ] {
+            assert_eq!(check(line).unwrap_err(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn pairing_code_among_arguments_is_seen() {
+        for (arg, expected) in [
+            ("HS1:ABC", true),
+            (" hs1:abc", true),
+            ("--text=HS1:ABC", true),
+            ("HS1", false),
+            ("123456", false),
+        ] {
+            assert_eq!(hold_pairing_code(&[OsString::from(arg)]), expected, "{arg}");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The lines of the control socket: one request, then replies. Their field names are those that
+//! `--json` prints.
+
+use std::{fmt, net::SocketAddr};
+
+use healthsync_pairing::trust::DeviceRecord;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Told;
+
+/// What a command asks the running server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Request {
+    /// Open a pairing window; it lives as long as the connection.
+    Pair {
+        /// How long it may stay open.
+        seconds: u16,
+        /// Who decides.
+        approval: WireApproval,
+    },
+    /// List the pairs.
+    Pairs,
+    /// Approve the device that waits.
+    Approve {
+        /// Six digits.
+        digits: String,
+    },
+    /// Refuse the device that waits.
+    Refuse,
+    /// Revoke a pair.
+    Revoke {
+        /// Name or id.
+        name: String,
+    },
+    /// What the server does.
+    Status,
+}
+
+/// Who decides about a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum WireApproval {
+    /// Six digits.
+    Digits,
+    /// Exactly this key, `sha256:..`.
+    ExpectKey(String),
+    /// Nobody.
+    None,
+}
+
+/// What the server answers.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Reply {
+    /// The window is open.
+    Window {
+        /// The invitation: whoever has it may try to pair.
+        text: String,
+        /// Unix seconds.
+        expires_at: i64,
+    },
+    /// A device waits for its digits.
+    DigitsWanted(Waiting),
+    /// A second device knows the code.
+    AnotherDevice,
+    /// The digits were wrong.
+    WrongDigits {
+        /// Entries left.
+        left: u8,
+    },
+    /// The pair is active.
+    Paired {
+        /// Its id.
+        pair: String,
+        /// Its name.
+        name: String,
+    },
+    /// The window closed without a pair.
+    Closed {
+        /// Why.
+        code: String,
+    },
+    /// One pair of the list.
+    Pair(PairLine),
+    /// What the server does.
+    Status(StatusLine),
+    /// The pair is revoked.
+    Revoked(PairLine),
+    /// It is done.
+    Done,
+    /// It failed.
+    Error(Failure),
+}
+
+/// A device that waits for its digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// What it calls itself, made inert.
+    pub name: String,
+    /// `sha256:..`.
+    pub key_digest: String,
+    /// The digest's start as the device shows it.
+    pub key_short: String,
+    /// Where it comes from.
+    pub from: SocketAddr,
+    /// Seconds to decide.
+    pub seconds: u8,
+    /// The pair that it replaces, if it proved that.
+    pub replaces: Option<String>,
+}
+
+/// One pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PairLine {
+    /// 26 characters.
+    pub pair: String,
+    /// What it calls itself, made inert.
+    pub name: String,
+    /// `pending`, `active`, `suspended`, `revoked`.
+    pub state: String,
+    /// `sha256:..`.
+    pub key_digest: String,
+    /// Unix seconds.
+    pub created_at: i64,
+    /// Unix seconds.
+    pub last_seen_at: Option<i64>,
+}
+
+/// What the server does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusLine {
+    /// Version of the running server.
+    pub version: String,
+    /// Its name.
+    pub name: String,
+    /// Process id.
+    pub process: u32,
+    /// Where it listens.
+    pub addresses: Vec<String>,
+    /// The data folder.
+    pub data_folder: String,
+    /// Name of the key store in use.
+    pub key_store: String,
+    /// Pairs that may read.
+    pub active_pairs: u64,
+    /// Connections of paired devices now.
+    pub connections: u64,
+    /// Whether a pairing window is open.
+    pub window_open: bool,
+    /// Samples in the store.
+    pub samples: u64,
+    /// Types in the store.
+    pub types: u64,
+}
+
+/// An error that crosses the socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// Stable word.
+    pub code: String,
+    /// What failed.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// Why, the outermost first.
+    pub causes: Vec<String>,
+}
+
+impl From<Told> for Failure {
+    fn from(told: Told) -> Self {
+        let causes = told.causes();
+        Self { code: told.code, message: told.message, hint: told.hint, causes }
+    }
+}
+
+impl From<Failure> for Told {
+    fn from(failure: Failure) -> Self {
+        Self::from_parts(failure.code, failure.message, failure.hint, failure.causes)
+    }
+}
+
+impl From<&DeviceRecord> for PairLine {
+    fn from(record: &DeviceRecord) -> Self {
+        Self {
+            pair: record.pair.to_string(),
+            name: record.name.clone(),
+            state: record.state.as_str().to_owned(),
+            key_digest: record.key.to_string(),
+            created_at: record.created_at,
+            last_seen_at: record.last_seen_at,
+        }
+    }
+}
+
+impl fmt::Debug for Reply {
+    /// The invitation is a secret: only the kind of the reply is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Window { .. } => "Window",
+            Self::DigitsWanted(_) => "DigitsWanted",
+            Self::AnotherDevice => "AnotherDevice",
+            Self::WrongDigits { .. } => "WrongDigits",
+            Self::Paired { .. } => "Paired",
+            Self::Closed { .. } => "Closed",
+            Self::Pair(_) => "Pair",
+            Self::Status(_) => "Status",
+            Self::Revoked(_) => "Revoked",
+            Self::Done => "Done",
+            Self::Error(_) => "Error",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_have_these_lines() {
+        for (request, line) in [
+            (
+                Request::Pair { seconds: 300, approval: WireApproval::Digits },
+                r#"{"command":"pair","seconds":300,"approval":"digits"}"#,
+            ),
+            (
+                Request::Pair { seconds: 30, approval: WireApproval::ExpectKey("sha256:00".to_owned()) },
+                r#"{"command":"pair","seconds":30,"approval":{"expect-key":"sha256:00"}}"#,
+            ),
+            (Request::Pairs, r#"{"command":"pairs"}"#),
+            (
+                Request::Approve { digits: "123456".to_owned() },
+                r#"{"command":"approve","digits":"123456"}"#,
+            ),
+            (Request::Refuse, r#"{"command":"refuse"}"#),
+            (Request::Status, r#"{"command":"status"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&request).unwrap(), line);
+            assert_eq!(serde_json::from_str::<Request>(line).unwrap(), request);
+        }
+        assert!(serde_json::from_str::<Request>(r#"{"command":"stop"}"#).is_err());
+    }
+
+    #[test]
+    fn replies_have_these_lines() {
+        for (reply, line) in [
+            (
+                Reply::Window { text: "HS1:X".to_owned(), expires_at: 7 },
+                r#"{"event":"window","text":"HS1:X","expiresAt":7}"#,
+            ),
+            (
+                Reply::Closed { code: "PAIRING_EXPIRED".to_owned() },
+                r#"{"event":"closed","code":"PAIRING_EXPIRED"}"#,
+            ),
+            (
+                Reply::Paired { pair: "p".to_owned(), name: "n".to_owned() },
+                r#"{"event":"paired","pair":"p","name":"n"}"#,
+            ),
+            (Reply::WrongDigits { left: 2 }, r#"{"event":"wrong-digits","left":2}"#),
+            (Reply::Done, r#"{"event":"done"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&reply).unwrap(), line);
+            assert!(!format!("{reply:?}").contains("HS1"));
+        }
+    }
+}

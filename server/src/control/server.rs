@@ -1,0 +1,239 @@
+//! The running server's end of the control socket.
+
+use std::{sync::Arc, time::Duration};
+
+use healthsync_core::report::Hint as _;
+use healthsync_pairing::{
+    enroll::host::{Approval, HostEvent, Window, WindowOptions},
+    secret::Secret,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    ControlError,
+    protocol::{Failure, PairLine, Reply, Request, StatusLine, Waiting, WireApproval},
+    socket::{self, BoundSocket},
+};
+use crate::{
+    addresses,
+    app::App,
+    error::{ServerError, Told},
+    present::PresentError,
+};
+
+/// A request is one line of at most so many bytes.
+const REQUEST_BYTES: u64 = 4096;
+/// A command that connects sends its request at once.
+const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// Life of client certificates.
+const LEAF_DAYS: u16 = 365;
+
+/// Answers commands until the task is dropped.
+pub async fn serve(socket: BoundSocket, app: Arc<App>) {
+    let tasks = TaskTracker::new();
+    loop {
+        match socket.listener.accept().await {
+            Ok((stream, _)) if socket::is_own(&stream) => {
+                let app = Arc::clone(&app);
+                tasks.spawn(async move {
+                    if let Err(error) = answer(stream, app).await {
+                        tracing::debug!(%error, "a command went away");
+                    }
+                });
+            }
+            Ok(_) => tracing::warn!("another user tried to use the control socket"),
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a command");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn answer(stream: UnixStream, app: Arc<App>) -> std::io::Result<()> {
+    let (reader, writer) = stream.into_split();
+    let mut answer = Answer { writer };
+    let mut lines = BufReader::new(reader.take(REQUEST_BYTES));
+    let mut line = String::new();
+    match tokio::time::timeout(REQUEST_TIME, lines.read_line(&mut line)).await {
+        Ok(read) => read?,
+        Err(_) => return Ok(()),
+    };
+    let request = match serde_json::from_str(&line) {
+        Ok(request) => request,
+        Err(_) => return answer.fail(&ControlError::Unexpected.into()).await,
+    };
+    let outcome = match request {
+        Request::Pair { seconds, approval } => match open_window(&app, seconds, approval).await {
+            Ok(window) => {
+                return follow(&app, window, lines.into_inner().into_inner(), &mut answer).await;
+            }
+            Err(error) => Err(error),
+        },
+        Request::Pairs => pairs(&app).await,
+        Request::Approve { digits } => approve(&app, digits).await,
+        Request::Refuse => refuse(&app).await,
+        Request::Revoke { name } => revoke(&app, name).await,
+        Request::Status => status(&app).await.map(|status| vec![Reply::Status(status)]),
+    };
+    match outcome {
+        Ok(replies) => {
+            for reply in &replies {
+                answer.say(reply).await?;
+            }
+            answer.say(&Reply::Done).await
+        }
+        Err(error) => answer.fail(&error).await,
+    }
+}
+
+/// Writes reply lines.
+struct Answer {
+    writer: OwnedWriteHalf,
+}
+
+impl Answer {
+    async fn say(&mut self, reply: &Reply) -> std::io::Result<()> {
+        let mut line = serde_json::to_vec(reply)?;
+        line.push(b'\n');
+        self.writer.write_all(&line).await
+    }
+
+    async fn fail(&mut self, error: &ServerError) -> std::io::Result<()> {
+        let told = Told::new(error, error.stable_code(), error.hint());
+        self.say(&Reply::Error(Failure::from(told))).await
+    }
+}
+
+async fn open_window(
+    app: &Arc<App>,
+    seconds: u16,
+    approval: WireApproval,
+) -> Result<Window, ServerError> {
+    let approval = match approval {
+        WireApproval::Digits => Approval::Digits,
+        WireApproval::ExpectKey(digest) => {
+            Approval::ExpectKey(digest.parse().map_err(|_| ControlError::Unexpected)?)
+        }
+        WireApproval::None if addresses::are_loopback(app.listening()) => Approval::None,
+        WireApproval::None => return Err(PresentError::ApprovalNeeded.into()),
+    };
+    let options = WindowOptions {
+        seconds,
+        addresses: addresses::reachable(
+            app.listening(),
+            &addresses::default_route(),
+            &addresses::interfaces(),
+        )?,
+        server_name: app.name().to_owned(),
+        approval,
+        leaf_days: LEAF_DAYS,
+    };
+    let trust = Arc::clone(app.trust());
+    Ok(app.blocking(move || trust.open_window(options)).await??)
+}
+
+/// Tells the command what happens in the window; the command going away closes it.
+async fn follow(
+    app: &App,
+    mut window: Window,
+    mut command: OwnedReadHalf,
+    answer: &mut Answer,
+) -> std::io::Result<()> {
+    let _open = app.window_opened();
+    answer
+        .say(&Reply::Window { text: text_of(&window.text), expires_at: window.expires_at })
+        .await?;
+    let mut ignored = [0_u8; 64];
+    loop {
+        let event = tokio::select! {
+            event = window.events.recv() => event,
+            read = command.read(&mut ignored) => match read {
+                Ok(1..) => continue,
+                Ok(0) | Err(_) => return Ok(()),
+            },
+        };
+        let reply = match event {
+            Some(HostEvent::DigitsWanted { name, key, from, seconds, replaces }) => {
+                Reply::DigitsWanted(Waiting {
+                    name,
+                    key_digest: key.to_string(),
+                    key_short: key.short(),
+                    from,
+                    seconds,
+                    replaces: replaces.map(|pair| pair.to_string()),
+                })
+            }
+            Some(HostEvent::AnotherDevice) => Reply::AnotherDevice,
+            Some(HostEvent::WrongDigits { left }) => Reply::WrongDigits { left },
+            Some(HostEvent::Paired { pair, name }) => {
+                return answer.say(&Reply::Paired { pair: pair.to_string(), name }).await;
+            }
+            Some(HostEvent::Closed { code }) => {
+                return answer.say(&Reply::Closed { code: code.to_owned() }).await;
+            }
+            None => {
+                return answer.say(&Reply::Closed { code: "PAIRING_FAILED".to_owned() }).await;
+            }
+        };
+        answer.say(&reply).await?;
+    }
+}
+
+/// The invitation leaves the server here alone, towards its own user.
+fn text_of(text: &Secret) -> String {
+    String::from_utf8_lossy(text.expose()).into_owned()
+}
+
+async fn pairs(app: &Arc<App>) -> Result<Vec<Reply>, ServerError> {
+    let trust = Arc::clone(app.trust());
+    let records = app.blocking(move || trust.pairs()).await??;
+    Ok(records.iter().map(|record| Reply::Pair(PairLine::from(record))).collect())
+}
+
+async fn approve(app: &Arc<App>, digits: String) -> Result<Vec<Reply>, ServerError> {
+    let trust = Arc::clone(app.trust());
+    app.blocking(move || trust.approve(&digits)).await??;
+    Ok(Vec::new())
+}
+
+async fn refuse(app: &Arc<App>) -> Result<Vec<Reply>, ServerError> {
+    let trust = Arc::clone(app.trust());
+    app.blocking(move || trust.refuse()).await??;
+    Ok(Vec::new())
+}
+
+async fn revoke(app: &Arc<App>, name: String) -> Result<Vec<Reply>, ServerError> {
+    let trust = Arc::clone(app.trust());
+    let record = app.blocking(move || trust.revoke(&name)).await??;
+    Ok(vec![Reply::Revoked(PairLine::from(&record))])
+}
+
+async fn status(app: &Arc<App>) -> Result<StatusLine, ServerError> {
+    use healthsync_pairing::trust::State;
+
+    let trust = Arc::clone(app.trust());
+    let records = app.blocking(move || trust.pairs()).await??;
+    let active = records.iter().filter(|record| record.state == State::Active).count();
+    let types = app.with_store(healthsync_core::store::Store::types).await?;
+    Ok(StatusLine {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        name: app.name().to_owned(),
+        process: std::process::id(),
+        addresses: app.listening().iter().map(ToString::to_string).collect(),
+        data_folder: app.folder().path().display().to_string(),
+        key_store: app.key_store().to_owned(),
+        active_pairs: u64::try_from(active).unwrap_or(u64::MAX),
+        connections: app.connections(),
+        window_open: app.is_window_open(),
+        samples: types.iter().map(|summary| summary.count).sum(),
+        types: u64::try_from(types.len()).unwrap_or(u64::MAX),
+    })
+}
