@@ -1,0 +1,171 @@
+//! What the server shares: device records, data folder, limits. Handlers take it; functions take
+//! what they need.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use healthsync_core::store::{Store, StoreError};
+use healthsync_pairing::{environment::Environment, trust::Trust};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{config::DataFolder, error::ServerError, limits::Limits};
+
+/// The server's state.
+#[derive(Debug)]
+pub struct App {
+    parts: Parts,
+    scans: Arc<Semaphore>,
+    connections: AtomicU64,
+    windows: AtomicUsize,
+}
+
+/// What a server is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Device records and keys.
+    pub trust: Arc<Trust>,
+    /// Where the samples are.
+    pub folder: DataFolder,
+    /// Name that paired devices show.
+    pub name: String,
+    /// Name of the key store in use.
+    pub key_store: String,
+    /// Where the server listens, with real ports.
+    pub listening: Vec<SocketAddr>,
+    /// Clock and randomness.
+    pub environment: Environment,
+    /// What a peer can take.
+    pub limits: Limits,
+}
+
+/// Counts something for as long as it lives.
+#[derive(Debug)]
+pub struct Counted<'a>(Counter<'a>);
+
+#[derive(Debug)]
+enum Counter<'a> {
+    Connection(&'a AtomicU64),
+    Window(&'a AtomicUsize),
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        match self.0 {
+            Counter::Connection(counter) => {
+                counter.fetch_sub(1, Ordering::Relaxed);
+            }
+            Counter::Window(counter) => {
+                counter.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl App {
+    /// Puts a server together.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            scans: Arc::new(Semaphore::new(parts.limits.scans)),
+            parts,
+            connections: AtomicU64::new(0),
+            windows: AtomicUsize::new(0),
+        })
+    }
+
+    /// Device records and keys.
+    pub const fn trust(&self) -> &Arc<Trust> {
+        &self.parts.trust
+    }
+
+    /// Where the samples are.
+    pub const fn folder(&self) -> &DataFolder {
+        &self.parts.folder
+    }
+
+    /// Name that paired devices show.
+    pub fn name(&self) -> &str {
+        &self.parts.name
+    }
+
+    /// Name of the key store in use.
+    pub fn key_store(&self) -> &str {
+        &self.parts.key_store
+    }
+
+    /// Where the server listens.
+    pub fn listening(&self) -> &[SocketAddr] {
+        &self.parts.listening
+    }
+
+    /// Clock and randomness.
+    pub const fn environment(&self) -> &Environment {
+        &self.parts.environment
+    }
+
+    /// What a peer can take.
+    pub const fn limits(&self) -> &Limits {
+        &self.parts.limits
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub fn now_ms(&self) -> i64 {
+        self.parts.environment.clock.now().saturating_mul(1000)
+    }
+
+    /// Connections of paired devices now.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection of a paired device.
+    pub fn connected(&self) -> Counted<'_> {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Counted(Counter::Connection(&self.connections))
+    }
+
+    /// Whether a pairing window is open.
+    pub fn is_window_open(&self) -> bool {
+        self.windows.load(Ordering::Relaxed) > 0
+    }
+
+    /// Counts a pairing window.
+    pub fn window_opened(&self) -> Counted<'_> {
+        self.windows.fetch_add(1, Ordering::Relaxed);
+        Counted(Counter::Window(&self.windows))
+    }
+
+    /// Runs what may wait for a disk, a key store or a lock, away from the tasks.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ServerError> {
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| ServerError::Runtime(error.into()))
+    }
+
+    /// Runs `work` on a connection of its own to the store.
+    pub async fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ServerError> {
+        let path = self.folder().health_db();
+        let outcome = self
+            .blocking({
+                let path = path.clone();
+                move || Store::open(&path).and_then(|store| work(&store))
+            })
+            .await?;
+        outcome.map_err(|error| ServerError::Store(path, error))
+    }
+
+    /// Waits for a turn to read the store at length; `None` when the server stops.
+    pub async fn scan_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.scans).acquire_owned().await.ok()
+    }
+}

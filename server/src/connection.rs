@@ -1,0 +1,180 @@
+//! One connection of a paired device: HTTP on it, its time limits, and its end when the pair is
+//! revoked.
+
+use std::{
+    pin::{Pin, pin},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+};
+use healthsync_pairing::{
+    id::PairId,
+    trust::{Peer, Refusal},
+};
+use hyper::{body::Incoming, server::conn::{http1, http2}, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+};
+use tokio::{
+    net::TcpStream,
+    sync::broadcast::{self, error::RecvError},
+    time::Instant,
+};
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::{app::App, gate::{self, Guest}, limits::Limits};
+
+/// An answer that revokes its own pair gets so long to leave.
+const LAST_WORD: Duration = Duration::from_millis(500);
+/// A field or two more than any honest client sends.
+const HEADERS: usize = 64;
+
+/// What a connection shares with the others.
+#[derive(Debug)]
+pub struct Parts {
+    /// The server.
+    pub app: Arc<App>,
+    /// Its paths.
+    pub router: Router,
+    /// Asked for before the handshake.
+    pub revocations: broadcast::Receiver<PairId>,
+    /// The server stops.
+    pub stop: CancellationToken,
+}
+
+/// Serves HTTP until the peer, a limit, a revocation or the end of the server closes it.
+pub async fn serve(parts: Parts, stream: TlsStream<TcpStream>, peer: Peer) {
+    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let guest = Guest::new(peer);
+    let limits = *parts.app.limits();
+    let Parts { app, router, revocations, stop } = parts;
+    let service = service_fn({
+        let (app, guest) = (Arc::clone(&app), Arc::clone(&guest));
+        move |request: hyper::Request<Incoming>| {
+            let request: Request = request.map(Body::new);
+            let answer =
+                gate::pass(Arc::clone(&app), router.clone(), Arc::clone(&guest), request);
+            async move { Ok::<_, std::convert::Infallible>(answer.await) }
+        }
+    });
+    let watch = Watch { app: &app, guest: &guest, limits: &limits, is_h2, revocations, stop };
+    let io = TokioIo::new(stream);
+    let ended = if is_h2 {
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.streams)
+            .max_header_list_size(limits.header_bytes)
+            .keep_alive_interval(limits.idle / 2)
+            .serve_connection(io, service);
+        watch.until_end(pin!(connection)).await
+    } else {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header)
+            .max_headers(HEADERS)
+            .max_header_size(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX))
+            .serve_connection(io, service);
+        watch.until_end(pin!(connection)).await
+    };
+    match ended {
+        End::Closed(Ok(())) => {}
+        End::Closed(Err(error)) => {
+            tracing::debug!(pair = %guest.peer.pair, %error, "a connection broke");
+        }
+        End::Cut(reason) => {
+            tracing::info!(pair = %guest.peer.pair, reason, "a connection was cut");
+        }
+    }
+}
+
+/// How a connection ended.
+enum End {
+    /// By itself.
+    Closed(hyper::Result<()>),
+    /// By us.
+    Cut(&'static str),
+}
+
+/// Watches over one connection.
+struct Watch<'a> {
+    app: &'a App,
+    guest: &'a Guest,
+    limits: &'a Limits,
+    is_h2: bool,
+    revocations: broadcast::Receiver<PairId>,
+    stop: CancellationToken,
+}
+
+impl Watch<'_> {
+    /// Drives `connection`. Returning drops it, and with it the socket and all its streams.
+    async fn until_end<C>(mut self, mut connection: Pin<&mut C>) -> End
+    where
+        C: GracefulConnection<Error = hyper::Error> + Future<Output = hyper::Result<()>>,
+    {
+        let opened = Instant::now();
+        let mut leaving: Option<(Instant, &'static str)> = None;
+        loop {
+            let (deadline, reason) = self.deadline(opened, leaving);
+            tokio::select! {
+                ended = connection.as_mut() => return End::Closed(ended),
+                () = tokio::time::sleep_until(deadline) => {
+                    let (deadline, reason_now) = self.deadline(opened, leaving);
+                    if deadline <= Instant::now() {
+                        return End::Cut(reason_now.max(reason));
+                    }
+                }
+                revoked = self.revocations.recv(), if leaving.is_none() => {
+                    if self.concerns_us(revoked).await {
+                        if !self.guest.says_farewell.load(Ordering::Relaxed) {
+                            return End::Cut("revoked");
+                        }
+                        connection.as_mut().graceful_shutdown();
+                        leaving = Some((Instant::now() + LAST_WORD, "revoked by itself"));
+                    }
+                }
+                () = self.stop.cancelled(), if leaving.is_none() => {
+                    connection.as_mut().graceful_shutdown();
+                    leaving = Some((Instant::now() + self.limits.farewell, "the server stops"));
+                }
+            }
+        }
+    }
+
+    /// When the connection has to go, as things stand, and why.
+    fn deadline(
+        &self,
+        opened: Instant,
+        leaving: Option<(Instant, &'static str)>,
+    ) -> (Instant, &'static str) {
+        if let Some(leaving) = leaving {
+            return leaving;
+        }
+        match self.guest.last_progress() {
+            Some(last) if self.guest.is_busy() => (last + self.limits.stall, "stalled"),
+            Some(last) => (last + self.limits.idle, "idle"),
+            // HTTP/1.1 has its own timer, which answers before it closes.
+            None if self.is_h2 => (opened + self.limits.header, "no request"),
+            None => (opened + self.limits.header * 2, "no request"),
+        }
+    }
+
+    async fn concerns_us(&self, revoked: Result<PairId, RecvError>) -> bool {
+        match revoked {
+            Ok(pair) => pair == self.guest.peer.pair,
+            // Some were missed: the record knows.
+            Err(RecvError::Lagged(_)) => {
+                let (trust, peer) = (Arc::clone(self.app.trust()), self.guest.peer.clone());
+                let record = self.app.blocking(move || trust.authorize(&peer)).await;
+                !matches!(record, Ok(Ok(_) | Err(Refusal::Pending)))
+            }
+            Err(RecvError::Closed) => false,
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! What every request passes before a handler sees it. No handler runs without a [`Peer`], and a
+//! `Peer` comes from the TLS handshake alone.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody},
+    extract::Request,
+    http::{HeaderMap, HeaderValue, Method, Uri, header, uri::Authority},
+    response::{IntoResponse as _, Response},
+};
+use healthsync_core::api::{self, Code};
+use healthsync_pairing::{
+    id::PairId,
+    trust::{Peer, Refusal},
+};
+use hyper::body::{Frame, SizeHint};
+use tokio::{sync::watch, time::Instant};
+use tower::ServiceExt as _;
+
+use crate::{app::App, refusal::ApiError};
+
+/// Header of every answer: finds its line in the server's log.
+pub const REQUEST_ID: &str = "healthsync-request-id";
+
+/// One authenticated connection.
+#[derive(Debug)]
+pub struct Guest {
+    /// Who.
+    pub peer: Peer,
+    /// The peer revoked itself: its answer may still leave.
+    pub says_farewell: AtomicBool,
+    in_flight: AtomicUsize,
+    last_progress: watch::Sender<Option<Instant>>,
+}
+
+impl Guest {
+    /// A connection that has asked nothing yet.
+    pub fn new(peer: Peer) -> Arc<Self> {
+        Arc::new(Self {
+            peer,
+            says_farewell: AtomicBool::new(false),
+            in_flight: AtomicUsize::new(0),
+            last_progress: watch::Sender::new(None),
+        })
+    }
+
+    /// Whether an answer is under way.
+    pub fn is_busy(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
+    /// When a request came, or a part of an answer left; `None` before the first request.
+    pub fn last_progress(&self) -> Option<Instant> {
+        *self.last_progress.borrow()
+    }
+
+    fn progress(&self) {
+        self.last_progress.send_replace(Some(Instant::now()));
+    }
+}
+
+/// A request under way, until the last byte of its answer.
+#[derive(Debug)]
+struct InFlight(Arc<Guest>);
+
+impl InFlight {
+    fn new(guest: &Arc<Guest>) -> Self {
+        guest.in_flight.fetch_add(1, Ordering::Relaxed);
+        guest.progress();
+        Self(Arc::clone(guest))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.progress();
+    }
+}
+
+/// The body of an answer, watched.
+#[derive(Debug)]
+pub struct Watched {
+    body: Body,
+    in_flight: InFlight,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if polled.is_ready() {
+            self.in_flight.0.progress();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Checks the request, lets a handler answer it, and gives the answer its last touch.
+pub async fn pass(
+    app: Arc<App>,
+    router: Router,
+    guest: Arc<Guest>,
+    request: Request,
+) -> Response<Watched> {
+    let in_flight = InFlight::new(&guest);
+    let id = request_id(&app);
+    let method = request.method().clone();
+    // Never the query: it says what somebody measures.
+    let path = request.uri().path().to_owned();
+    let mut response = match check(&app, &guest.peer, &request).await {
+        Ok(()) => {
+            let mut request = request;
+            request.extensions_mut().insert(Arc::clone(&guest));
+            request.extensions_mut().insert(RequestId(id.clone()));
+            match router.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        }
+        Err(error) => error.into_response(),
+    };
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        if let Some(reason) = &error.internal {
+            tracing::error!(request = id, reason, "a request failed");
+        }
+        let headers = std::mem::take(response.headers_mut());
+        response = error.answer(&id);
+        keep(&headers, response.headers_mut());
+    }
+    tracing::info!(
+        request = id,
+        pair = %guest.peer.pair,
+        %method,
+        path,
+        status = response.status().as_u16(),
+        "request"
+    );
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    response.map(|body| Watched { body, in_flight })
+}
+
+/// The request's id, for handlers that log.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+async fn check(app: &App, peer: &Peer, request: &Request) -> Result<(), ApiError> {
+    if !names_pair(&peer.pair, request.uri(), request.headers()) {
+        return Err(ApiError::new(
+            Code::MisdirectedRequest,
+            "the request names another server than the certificate of this connection",
+        ));
+    }
+    if request.headers().contains_key(header::ORIGIN) {
+        return Err(ApiError::new(
+            Code::CrossOriginRefused,
+            "requests of web pages are refused",
+        ));
+    }
+    let too_large = request
+        .body()
+        .size_hint()
+        .exact()
+        .is_some_and(|length| usize::try_from(length).map_or(true, |n| n > app.limits().body_bytes));
+    if too_large {
+        return Err(too_large_body(app));
+    }
+    let authorized = {
+        let (trust, peer) = (Arc::clone(app.trust()), peer.clone());
+        app.blocking(move || trust.authorize(&peer)).await?
+    };
+    match authorized {
+        Ok(_) => Ok(()),
+        Err(Refusal::Pending) if is_ack(request) => Ok(()),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// The refusal of a body beyond the limit.
+pub fn too_large_body(app: &App) -> ApiError {
+    let kib = app.limits().body_bytes / 1024;
+    ApiError::new(Code::PayloadTooLarge, format!("the body of a request has at most {kib} KiB"))
+}
+
+fn is_ack(request: &Request) -> bool {
+    request.method() == Method::POST && request.uri().path() == api::PAIR_ACK
+}
+
+/// Whether the request is meant for this pair's server: its authority (RFC 9110, section 7.2) is
+/// one of the two names in the server's certificate, with any port. Of several claims all must be.
+fn names_pair(pair: &PairId, uri: &Uri, headers: &HeaderMap) -> bool {
+    let is_ours = |authority: &Authority| {
+        let host = authority.host();
+        !authority.as_str().contains('@')
+            && (host.eq_ignore_ascii_case(&pair.server_name())
+                || host.eq_ignore_ascii_case(&pair.local_name()))
+    };
+    let mut claims = 0_usize;
+    if let Some(authority) = uri.authority() {
+        if !is_ours(authority) {
+            return false;
+        }
+        claims += 1;
+    }
+    for value in headers.get_all(header::HOST) {
+        let ours = value
+            .to_str()
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .is_some_and(|authority: Authority| is_ours(&authority));
+        if !ours {
+            return false;
+        }
+        claims += 1;
+    }
+    claims > 0
+}
+
+/// Headers of a handler's refusal that the written answer keeps.
+fn keep(from: &HeaderMap, to: &mut HeaderMap) {
+    for name in [header::ALLOW, header::RETRY_AFTER] {
+        if let Some(value) = from.get(&name) {
+            to.insert(name, value.clone());
+        }
+    }
+}
+
+fn request_id(app: &App) -> String {
+    let mut bytes = [0_u8; 8];
+    if app.environment().entropy.fill(&mut bytes).is_err() {
+        tracing::warn!("no randomness for a request id");
+    }
+    format!("{:016x}", u64::from_be_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(uri: &str, hosts: &[&str]) -> bool {
+        let pair = PairId([7; 16]);
+        let fill = |text: &str| text.replace("PAIR", &pair.to_string());
+        let mut headers = HeaderMap::new();
+        for host in hosts {
+            headers.append(header::HOST, fill(host).parse().unwrap());
+        }
+        names_pair(&pair, &fill(uri).parse().unwrap(), &headers)
+    }
+
+    #[test]
+    fn only_the_two_names_are_ours() {
+        for (uri, hosts, expected) in [
+            ("/x", &["PAIR.healthsync.internal"][..], true),
+            ("/x", &["PAIR.healthsync.internal:8443"], true),
+            ("/x", &["hs-PAIR.LOCAL:1"], true),
+            ("https://PAIR.healthsync.internal/x", &[], true),
+            ("https://PAIR.healthsync.internal/x", &["hs-PAIR.local"], true),
+            ("https://evil.example/x", &["hs-PAIR.local"], false),
+            ("https://hs-PAIR.local/x", &["evil.example"], false),
+            ("/x", &[], false),
+            ("/x", &["127.0.0.1:8443"], false),
+            ("/x", &["localhost"], false),
+            ("/x", &["PAIR.healthsync.internal.evil.example"], false),
+            ("/x", &["evil@PAIR.healthsync.internal"], false),
+            ("/x", &["hs-PAIR.local", "hs-PAIR.local"], true),
+            ("/x", &["hs-PAIR.local", "evil.example"], false),
+            ("/x", &[""], false),
+        ] {
+            assert_eq!(check(uri, hosts), expected, "{uri} {hosts:?}");
+        }
+    }
+}

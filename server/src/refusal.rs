@@ -1,0 +1,145 @@
+//! Why a request gets no answer: a stable code, words for a person, and what only the log says.
+
+use std::error::Error;
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use healthsync_core::api::{Code, ErrorBody};
+use healthsync_pairing::trust::Refusal;
+
+use crate::error::ServerError;
+
+/// A request that is refused or failed.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    /// Stable.
+    pub code: Code,
+    /// For people; no health value in it.
+    pub message: String,
+    /// The next step, where the code's usual one is not enough.
+    pub hint: Option<String>,
+    /// For the log alone.
+    pub internal: Option<String>,
+}
+
+impl ApiError {
+    /// A refusal in the server's words.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None, internal: None }
+    }
+
+    /// With its own next step.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A fault of the server; the chain goes to the log.
+    pub fn internal(error: &(dyn Error + 'static)) -> Self {
+        let mut internal = error.to_string();
+        let mut next = error.source();
+        while let Some(cause) = next {
+            internal.push_str(": ");
+            internal.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        Self {
+            code: Code::Internal,
+            message: "the server could not do this".to_owned(),
+            hint: None,
+            internal: Some(internal),
+        }
+    }
+
+    /// The HTTP status. A code that is no refusal of a server stands for a peer that may not.
+    pub fn status(&self) -> StatusCode {
+        self.code
+            .status()
+            .and_then(|status| StatusCode::from_u16(status).ok())
+            .unwrap_or(StatusCode::FORBIDDEN)
+    }
+
+    /// The answer on the wire.
+    pub fn answer(self, request_id: &str) -> Response {
+        let status = self.status();
+        let body = ErrorBody {
+            code: self.code.as_str().to_owned(),
+            message: self.message,
+            hint: Some(self.hint.unwrap_or_else(|| self.code.advice().to_owned())),
+            request_id: request_id.to_owned(),
+        };
+        // Strings alone cannot fail to become JSON.
+        let text = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = Response::new(Body::from(text));
+        *response.status_mut() = status;
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// A placeholder: the gate, which knows the request id, writes the answer.
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<ServerError> for ApiError {
+    fn from(error: ServerError) -> Self {
+        let unavailable = matches!(error, ServerError::Store(..));
+        let mut refused = Self::internal(&error);
+        if unavailable {
+            refused.code = Code::StoreUnavailable;
+            refused.message = "the store cannot be read at the moment".to_owned();
+        }
+        refused
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let code = match refusal {
+            Refusal::Unknown | Refusal::Suspended => Code::NotPaired,
+            Refusal::Pending => Code::PairPending,
+            Refusal::Revoked => Code::CertRevoked,
+            Refusal::Expired => Code::CertHasExpired,
+            Refusal::Unavailable => Code::StoreUnavailable,
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_have_statuses() {
+        for (refusal, status) in [
+            (Refusal::Unknown, 403),
+            (Refusal::Pending, 403),
+            (Refusal::Suspended, 403),
+            (Refusal::Revoked, 403),
+            (Refusal::Expired, 403),
+            (Refusal::Unavailable, 503),
+        ] {
+            assert_eq!(ApiError::from(refusal).status().as_u16(), status, "{refusal}");
+        }
+    }
+
+    #[test]
+    fn internal_reasons_stay_inside() {
+        let cause = std::io::Error::other("disk on fire at /home/ana");
+        let error = ApiError::internal(&ServerError::Output(cause));
+        assert!(error.internal.as_deref().unwrap().contains("disk on fire"));
+        assert!(!error.message.contains("ana"));
+    }
+}

@@ -1,0 +1,92 @@
+//! `POST /api/v1/health/data`: the documented shape. `hasMore` is never dropped.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, header},
+    response::Response,
+};
+use healthsync_core::{
+    api::{Code, DataRequest},
+    format::{self, Options},
+    query::Query,
+    store::TypeSummary,
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use super::stream::{self, Wanted};
+use crate::{
+    app::App,
+    gate::{self, RequestId},
+    refusal::ApiError,
+};
+
+/// As the documents have it: a request without a limit gets at most so many samples.
+const USUAL_LIMIT: u64 = 1000;
+
+/// Samples of some types in a range, as JSON.
+pub(super) async fn data(
+    State(app): State<Arc<App>>,
+    Extension(id): Extension<RequestId>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    if !is_json(&headers) {
+        return Err(ApiError::new(Code::UnsupportedMediaType, "the body is not JSON"));
+    }
+    let bytes = read(&app, body).await?;
+    let request: DataRequest = serde_json::from_slice(&bytes).map_err(|error| {
+        ApiError::new(Code::BadRequest, format!("the body is not a request for data: {error}"))
+    })?;
+    let format = format::by_name("json")
+        .ok_or_else(|| ApiError::new(Code::NotAcceptable, "there is no JSON"))?;
+    let now_ms = app.now_ms();
+    stream::answer(app, id, format, Options::default(), move |held| {
+        query(&request, held, now_ms)
+    })
+    .await
+}
+
+async fn read(app: &App, body: Body) -> Result<Bytes, ApiError> {
+    let limited = Limited::new(body, app.limits().body_bytes);
+    let collected = tokio::time::timeout(app.limits().body, limited.collect()).await;
+    match collected {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(gate::too_large_body(app)),
+        Ok(Err(_)) => Err(ApiError::new(Code::BadRequest, "the body broke off")),
+        Err(_) => Err(ApiError::new(Code::RequestTimeout, "the body took too long")),
+    }
+}
+
+/// `application/json` with any parameters; no type at all is taken for JSON, as the documents do.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_none_or(|value| {
+        value
+            .to_str()
+            .ok()
+            .and_then(|text| text.split(';').next())
+            .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    })
+}
+
+fn query(request: &DataRequest, held: &[TypeSummary], now_ms: i64) -> Result<Query, ApiError> {
+    let names: Vec<&str> = request.types.iter().map(String::as_str).collect();
+    if names.is_empty() {
+        return Err(ApiError::new(Code::BadRequest, "the request names no type")
+            .with_hint("name some in `types`, or `[\"all\"]`"));
+    }
+    Wanted {
+        types: &names,
+        start: Some(&request.start_date),
+        end: Some(&request.end_date),
+        limit: Some(request.limit.unwrap_or(USUAL_LIMIT)),
+        offset: request.offset.unwrap_or(0),
+        cursor: request.cursor.as_deref(),
+        origins: &[],
+        include_metadata: false,
+    }
+    .query(held, now_ms)
+}

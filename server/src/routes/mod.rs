@@ -1,0 +1,40 @@
+//! Every path of the server, once. Handlers see no SQL and no TLS.
+
+mod data;
+mod pair;
+mod samples;
+mod status;
+mod stream;
+mod types;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    routing::{delete, get, post},
+};
+use healthsync_core::api::{self, Code};
+
+use crate::{app::App, refusal::ApiError};
+
+/// The router; [`crate::gate::pass`] stands before it.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route(api::STATUS, get(status::status))
+        .route(api::TYPES, get(types::types))
+        .route(api::DATA, post(data::data))
+        .route(api::SAMPLES, get(samples::samples))
+        .route(api::PAIR_ACK, post(pair::acknowledge))
+        .route(api::PAIR, delete(pair::revoke))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(app)
+}
+
+async fn not_found() -> ApiError {
+    ApiError::new(Code::NotFound, "there is no such path")
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError::new(Code::MethodNotAllowed, "the path does not take this method")
+}

@@ -1,0 +1,33 @@
+//! `POST /api/v1/pair/ack` and `DELETE /api/v1/pair`: a device about its own pair.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use axum::{Extension, extract::State, http::StatusCode};
+
+use crate::{
+    app::App, error::ServerError, gate::Guest, refusal::ApiError,
+};
+
+/// The device has stored its certificate: the pair becomes ACTIVE.
+pub(super) async fn acknowledge(
+    State(app): State<Arc<App>>,
+    Extension(guest): Extension<Arc<Guest>>,
+) -> Result<StatusCode, ApiError> {
+    let trust = Arc::clone(app.trust());
+    app.blocking(move || trust.acknowledge(&guest.peer)).await?.map_err(ServerError::from)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The device unpairs itself.
+pub(super) async fn revoke(
+    State(app): State<Arc<App>>,
+    Extension(guest): Extension<Arc<Guest>>,
+) -> Result<StatusCode, ApiError> {
+    // Its connections are cut as after any revocation, but this answer may leave first.
+    guest.says_farewell.store(true, Ordering::Relaxed);
+    let trust = Arc::clone(app.trust());
+    app.blocking(move || trust.revoke(&guest.peer.pair.to_string()))
+        .await?
+        .map_err(ServerError::from)?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,21 @@
+//! `GET /api/v1/status`.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use healthsync_core::{api::Status, store::Store, time::rfc3339};
+
+use crate::{app::App, refusal::ApiError};
+
+/// What the server is and holds.
+pub(super) async fn status(State(app): State<Arc<App>>) -> Result<Json<Status>, ApiError> {
+    let types = app.with_store(Store::types).await?;
+    Ok(Json(Status {
+        status: "ok".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        device_name: app.name().to_owned(),
+        samples: types.iter().map(|summary| summary.count).sum(),
+        enabled_types: types.into_iter().map(|summary| summary.kind).collect(),
+        server_time: rfc3339(app.now_ms()),
+    }))
+}

@@ -1,0 +1,232 @@
+//! Streams samples from the store to a peer: constant memory, and never a silently short answer.
+//!
+//! ```text
+//! blocking thread: Store::scan ──► Encoder ──► channel of a few pieces ──► body of the answer
+//! ```
+//!
+//! A failure in the middle breaks the stream (no last chunk on HTTP/1.1, RST_STREAM on HTTP/2), so
+//! the peer sees that something is missing.
+
+use std::{io, ops::ControlFlow, sync::Arc, task::Poll};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderValue, header},
+    response::Response,
+};
+use futures_util::stream;
+use healthsync_core::{
+    api::{Code, NEXT_CURSOR},
+    format::{Encoder, End, Format, FormatError, Options},
+    kind::{Kind, Selector},
+    query::{Cursor, Query},
+    store::{Store, StoreError, TypeSummary},
+    time,
+};
+use jiff::tz::TimeZone;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{app::App, error::ServerError, gate::RequestId, refusal::ApiError};
+
+/// Pieces that wait for the peer.
+const PIECES: usize = 4;
+/// Small batches are joined up to so many bytes.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// What a request asks for, still as text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    /// Names; none or `all` means all.
+    pub(super) types: &'a [&'a str],
+    /// First instant.
+    pub(super) start: Option<&'a str>,
+    /// First instant behind the range.
+    pub(super) end: Option<&'a str>,
+    /// At most so many.
+    pub(super) limit: Option<u64>,
+    /// Skip so many.
+    pub(super) offset: u64,
+    /// Go on behind.
+    pub(super) cursor: Option<&'a str>,
+    /// Names; none means all.
+    pub(super) origins: &'a [&'a str],
+    /// Also the columns of metadata.
+    pub(super) include_metadata: bool,
+}
+
+impl Wanted<'_> {
+    /// Reads it, with the names that the store holds beside those that everybody knows.
+    pub(super) fn query(self, held: &[TypeSummary], now_ms: i64) -> Result<Query, ApiError> {
+        if self.limit == Some(0) {
+            return Err(ApiError::new(Code::BadRequest, "a limit is at least 1"));
+        }
+        let query = Query {
+            types: self.selectors(held)?,
+            origins: self.origins.iter().map(|&name| name.to_owned()).collect(),
+            start_ms: instant(self.start, now_ms)?,
+            end_ms: instant(self.end, now_ms)?,
+            limit: self.limit,
+            offset: self.offset,
+            cursor: self.cursor.map(str::parse::<Cursor>).transpose().map_err(|error| {
+                ApiError::new(Code::InvalidCursor, error.to_string())
+            })?,
+            include_metadata: self.include_metadata,
+        };
+        query
+            .check()
+            .map_err(|error| ApiError::new(Code::InvalidRange, error.to_string()))?;
+        Ok(query)
+    }
+
+    fn selectors(&self, held: &[TypeSummary]) -> Result<Vec<Selector>, ApiError> {
+        if self.types.contains(&"all") {
+            return Ok(Vec::new());
+        }
+        let names = held.iter().map(|summary| summary.kind.as_str());
+        self.types
+            .iter()
+            .map(|name| {
+                Kind::parse_among(name, names.clone()).map_err(|unknown| {
+                    let error = ApiError::new(Code::UnknownType, unknown.to_string());
+                    match unknown.nearest {
+                        Some(nearest) => error.with_hint(format!("did you mean `{nearest}`?")),
+                        None => error,
+                    }
+                })
+            })
+            .collect()
+    }
+}
+
+fn instant(text: Option<&str>, now_ms: i64) -> Result<Option<i64>, ApiError> {
+    text.map(|text| time::parse(text, &TimeZone::UTC, now_ms))
+        .transpose()
+        .map_err(|error| ApiError::new(Code::InvalidRange, error.to_string()))
+}
+
+/// A piece of the answer's body.
+enum Piece {
+    /// Some bytes.
+    Bytes(Bytes),
+    /// All bytes were sent; without it the answer is not whole.
+    Last,
+}
+
+/// Why a stream stopped.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the peer went away")]
+    Gone,
+}
+
+/// Answers with the samples of the query that `build` makes.
+pub(super) async fn answer(
+    app: Arc<App>,
+    id: RequestId,
+    format: &'static Format,
+    options: Options,
+    build: impl FnOnce(&[TypeSummary]) -> Result<Query, ApiError> + Send + 'static,
+) -> Result<Response, ApiError> {
+    let Some(turn) = app.scan_turn().await else {
+        return Err(ApiError::new(Code::StoreUnavailable, "the server stops"));
+    };
+    let (head, begun) = oneshot::channel();
+    let (pieces, mut body) = mpsc::channel(PIECES);
+    let path = app.folder().health_db();
+    tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let prepared = Store::open(&path)
+            .and_then(|store| {
+                let held = store.types()?;
+                Ok((store, held))
+            })
+            .map_err(|error| ApiError::from(ServerError::Store(path, error)))
+            .and_then(|(store, held)| {
+                let query = build(&held)?;
+                let next = store.next_cursor(&query).map_err(|error| ApiError::internal(&error))?;
+                Ok((store, query, next.map(|cursor| cursor.to_string())))
+            });
+        let (store, query, next) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // The receiver is gone only if the peer is.
+                drop(head.send(Err(error)));
+                return;
+            }
+        };
+        if head.send(Ok(next.clone())).is_err() {
+            return;
+        }
+        match write(&store, &query, next, (format.encoder)(&options).as_mut(), &pieces) {
+            Ok(()) | Err(Broken::Gone) => {}
+            Err(error) => {
+                tracing::error!(request = id.0, %error, "an answer broke off");
+            }
+        }
+    });
+    let next: Option<String> =
+        begun.await.map_err(|error| ApiError::internal(&error))??;
+    let mut whole = false;
+    let stream = stream::poll_fn(move |context| {
+        if whole {
+            return Poll::Ready(None);
+        }
+        body.poll_recv(context).map(|piece| match piece {
+            Some(Piece::Bytes(bytes)) => Some(Ok(bytes)),
+            Some(Piece::Last) => {
+                whole = true;
+                None
+            }
+            // The writer stopped without a word: this must not look like the end.
+            None => Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof))),
+        })
+    });
+    let mut response = Response::new(Body::from_stream(stream));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type));
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
+    if let Some(cursor) = next.and_then(|cursor| HeaderValue::from_str(&cursor).ok()) {
+        headers.insert(NEXT_CURSOR, cursor);
+    }
+    Ok(response)
+}
+
+fn write(
+    store: &Store,
+    query: &Query,
+    next: Option<String>,
+    encoder: &mut dyn Encoder,
+    pieces: &mpsc::Sender<Piece>,
+) -> Result<(), Broken> {
+    let send = |bytes: Vec<u8>| {
+        pieces.blocking_send(Piece::Bytes(bytes.into())).map_err(|_| Broken::Gone)
+    };
+    let mut out = Vec::new();
+    encoder.start(&mut out)?;
+    let mut broken = None;
+    let scanned = store.scan(query, &mut |batch| {
+        let written = encoder.batch(&batch, &mut out).map_err(Broken::from).and_then(|()| {
+            if out.len() < PIECE_BYTES { Ok(()) } else { send(std::mem::take(&mut out)) }
+        });
+        match written {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                broken = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    if let Some(error) = broken {
+        return Err(error);
+    }
+    let end = End { count: scanned.count, has_more: next.is_some(), next_cursor: next };
+    encoder.finish(&end, &mut out)?;
+    if !out.is_empty() {
+        send(out)?;
+    }
+    pieces.blocking_send(Piece::Last).map_err(|_| Broken::Gone)
+}
