@@ -38,7 +38,10 @@ pub fn interfaces() -> Vec<Interface> {
     if_addrs::get_if_addrs()
         .unwrap_or_default()
         .into_iter()
-        .map(|interface| Interface { address: interface.ip(), name: interface.name })
+        .map(|interface| Interface {
+            address: interface.ip(),
+            name: interface.name,
+        })
         .collect()
 }
 
@@ -51,7 +54,10 @@ pub fn default_route() -> Vec<IpAddr> {
         Some(socket.local_addr().ok()?.ip()).filter(|address| !address.is_unspecified())
     };
     [
-        source(Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into()),
+        source(
+            Ipv4Addr::UNSPECIFIED.into(),
+            Ipv4Addr::new(192, 0, 2, 1).into(),
+        ),
         source(
             Ipv6Addr::UNSPECIFIED.into(),
             Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
@@ -83,8 +89,14 @@ pub fn reachable(
             found.push(*address);
             continue;
         }
-        let real = interfaces.iter().filter(|interface| !is_virtual(&interface.name));
-        for ip in default_route.iter().copied().chain(real.map(|interface| interface.address)) {
+        let real = interfaces
+            .iter()
+            .filter(|interface| !is_virtual(&interface.name));
+        for ip in default_route
+            .iter()
+            .copied()
+            .chain(real.map(|interface| interface.address))
+        {
             if ip.is_ipv4() == address.is_ipv4() && is_worth_naming(&ip) {
                 found.push(SocketAddr::new(ip, address.port()));
             }
@@ -106,7 +118,11 @@ pub fn reachable(
     if seen.iter().any(|address| !address.ip().is_loopback()) {
         seen.retain(|address| !address.ip().is_loopback());
     }
-    if seen.is_empty() { Err(NoAddress) } else { Ok(seen) }
+    if seen.is_empty() {
+        Err(NoAddress)
+    } else {
+        Ok(seen)
+    }
 }
 
 /// Whether every address is loopback, so that no other computer reaches the server.
@@ -155,15 +171,25 @@ mod tests {
             ("eth0", "fd00::5"),
         ];
         assert_eq!(
-            check(&["0.0.0.0:8443", "[::]:8443"], &["192.168.1.5"], &interfaces),
+            check(
+                &["0.0.0.0:8443", "[::]:8443"],
+                &["192.168.1.5"],
+                &interfaces
+            ),
             ["192.168.1.5:8443", "10.0.0.7:8443", "[fd00::5]:8443"]
         );
     }
 
     #[test]
     fn named_addresses_are_taken_as_they_are() {
-        assert_eq!(check(&["127.0.0.1:5"], &["192.168.1.5"], &[]), ["127.0.0.1:5"]);
-        assert_eq!(check(&["127.0.0.1:5", "192.168.1.9:5"], &[], &[]), ["192.168.1.9:5"]);
+        assert_eq!(
+            check(&["127.0.0.1:5"], &["192.168.1.5"], &[]),
+            ["127.0.0.1:5"]
+        );
+        assert_eq!(
+            check(&["127.0.0.1:5", "192.168.1.9:5"], &[], &[]),
+            ["192.168.1.9:5"]
+        );
         assert!(check(&["0.0.0.0:5"], &[], &[("lo", "127.0.0.1")]).is_empty());
     }
 

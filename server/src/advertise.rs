@@ -3,7 +3,10 @@
 //! The record says only where a server is: a random instance and host name, new at each start, and
 //! a nonce. It is a hint and never trust: a client believes the certificate alone.
 
-use std::{fmt::Write as _, net::SocketAddr};
+use std::{
+    fmt::{self, Write as _},
+    net::SocketAddr,
+};
 
 use healthsync_pairing::environment::Environment;
 use mdns_sd::{IfKind, IfPredicate, ServiceDaemon, ServiceInfo};
@@ -14,9 +17,14 @@ use crate::addresses;
 const SERVICE: &str = "_healthsync._tcp.local.";
 
 /// A running announcement; withdrawn when dropped.
-#[derive(Debug)]
 pub struct Announcement {
     daemon: ServiceDaemon,
+}
+
+impl fmt::Debug for Announcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Announcement").finish_non_exhaustive()
+    }
 }
 
 impl Drop for Announcement {
@@ -53,7 +61,9 @@ pub fn announce(
     let (instance, host) = (random_name(environment)?, random_name(environment)?);
     let nonce = random_name(environment)?;
     let properties = [("v", "1"), ("n", nonce.as_str())];
-    let everywhere = listening.iter().any(|address| address.ip().is_unspecified());
+    let everywhere = listening
+        .iter()
+        .any(|address| address.ip().is_unspecified());
     let named: Vec<_> = listening.iter().map(SocketAddr::ip).collect();
     let info = ServiceInfo::new(
         SERVICE,
@@ -65,12 +75,16 @@ pub fn announce(
     )?;
     let daemon = ServiceDaemon::new()?;
     let announcement = Announcement { daemon };
-    announcement.daemon.disable_interface(IfKind::Predicate(IfPredicate::new(|interface| {
-        interface.is_loopback() || addresses::is_virtual(&interface.name)
-    })))?;
     announcement
         .daemon
-        .register(if everywhere { info.enable_addr_auto() } else { info })?;
+        .disable_interface(IfKind::Predicate(IfPredicate::new(|interface| {
+            interface.is_loopback() || addresses::is_virtual(&interface.name)
+        })))?;
+    announcement.daemon.register(if everywhere {
+        info.enable_addr_auto()
+    } else {
+        info
+    })?;
     Ok(Some(announcement))
 }
 
@@ -93,6 +107,10 @@ mod tests {
     #[test]
     fn loopback_is_not_announced() {
         let listening = ["127.0.0.1:8443".parse().unwrap()];
-        assert!(announce(&listening, &Environment::system()).unwrap().is_none());
+        assert!(
+            announce(&listening, &Environment::system())
+                .unwrap()
+                .is_none()
+        );
     }
 }

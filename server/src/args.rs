@@ -196,16 +196,43 @@ mod tests {
     fn bad_lines_are_usage_errors() {
         use clap::error::ErrorKind;
         for (line, expected) in [
-            ("healthsync-server", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+            (
+                "healthsync-server",
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+            ),
             ("healthsync-server stat", ErrorKind::InvalidSubcommand),
-            ("healthsync-server import", ErrorKind::MissingRequiredArgument),
-            ("healthsync-server approve", ErrorKind::MissingRequiredArgument),
-            ("healthsync-server start --listen here", ErrorKind::ValueValidation),
-            ("healthsync-server pair --seconds 5", ErrorKind::ValueValidation),
-            ("healthsync-server pair --seconds 901", ErrorKind::ValueValidation),
-            ("healthsync-server pair --approve yes", ErrorKind::InvalidValue),
-            ("healthsync-server pair --force", ErrorKind::MissingRequiredArgument),
-            ("healthsync-server status --quiet --verbose", ErrorKind::ArgumentConflict),
+            (
+                "healthsync-server import",
+                ErrorKind::MissingRequiredArgument,
+            ),
+            (
+                "healthsync-server approve",
+                ErrorKind::MissingRequiredArgument,
+            ),
+            (
+                "healthsync-server start --listen here",
+                ErrorKind::ValueValidation,
+            ),
+            (
+                "healthsync-server pair --seconds 5",
+                ErrorKind::ValueValidation,
+            ),
+            (
+                "healthsync-server pair --seconds 901",
+                ErrorKind::ValueValidation,
+            ),
+            (
+                "healthsync-server pair --approve yes",
+                ErrorKind::InvalidValue,
+            ),
+            (
+                "healthsync-server pair --force",
+                ErrorKind::MissingRequiredArgument,
+            ),
+            (
+                "healthsync-server status --quiet --verbose",
+                ErrorKind::ArgumentConflict,
+            ),
         ] {
             assert_eq!(check(line).unwrap_err(), expected, "{line}");
         }

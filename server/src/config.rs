@@ -47,7 +47,9 @@ pub enum ConfigError {
     #[error("could not write {0:?}")]
     Write(PathBuf, #[source] io::Error),
     /// Pairs have their keys in another store.
-    #[error("the keys of {pairs} paired devices rest in the key store {recorded:?}, not in {named:?}")]
+    #[error(
+        "the keys of {pairs} paired devices rest in the key store {recorded:?}, not in {named:?}"
+    )]
     OtherKeyStore {
         /// How many.
         pairs: usize,
@@ -71,9 +73,10 @@ impl Hint for ConfigError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Folder(..) => Some("name another folder with `--data-dir`".to_owned()),
-            Self::AlreadyRunning(_) => {
-                Some("use it (`healthsync-server status`), or name another folder with `--data-dir`".to_owned())
-            }
+            Self::AlreadyRunning(_) => Some(
+                "use it (`healthsync-server status`), or name another folder with `--data-dir`"
+                    .to_owned(),
+            ),
             Self::Malformed(path, _) => Some(format!(
                 "move {} away, then name the key store with `healthsync-server start --key-store`",
                 path.display()
@@ -123,7 +126,11 @@ impl DataFolder {
         use std::os::unix::fs::DirBuilderExt as _;
 
         let failed = |error| ConfigError::Folder(self.path.clone(), error);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).map_err(failed)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.path)
+            .map_err(failed)?;
         let metadata = fs::metadata(&self.path).map_err(failed)?;
         if !metadata.is_dir() {
             return Err(failed(io::Error::from(io::ErrorKind::NotADirectory)));
@@ -158,8 +165,9 @@ impl DataFolder {
     pub fn config(&self) -> Result<Config, ConfigError> {
         let path = self.config_path();
         match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| ConfigError::Malformed(path, error)),
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|error| ConfigError::Malformed(path, error))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
             Err(error) => Err(ConfigError::Read(path, error)),
         }
@@ -206,7 +214,10 @@ mod tests {
         let folder = DataFolder::at(home.path().join("a/b"));
         folder.prepare().unwrap();
         assert_eq!(folder.config().unwrap(), Config::default());
-        let config = Config { key_store: Some("file".to_owned()), name: None };
+        let config = Config {
+            key_store: Some("file".to_owned()),
+            name: None,
+        };
         folder.save(&config).unwrap();
         folder.save(&config).unwrap();
         assert_eq!(folder.config().unwrap(), config);

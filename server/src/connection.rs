@@ -7,16 +7,16 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::Body,
-    extract::Request,
-};
+use axum::{Router, body::Body, extract::Request};
 use healthsync_pairing::{
     id::PairId,
     trust::{Peer, Refusal},
 };
-use hyper::{body::Incoming, server::conn::{http1, http2}, service::service_fn};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::graceful::GracefulConnection,
@@ -29,7 +29,11 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::App, gate::{self, Guest}, limits::Limits};
+use crate::{
+    app::App,
+    gate::{self, Guest},
+    limits::Limits,
+};
 
 /// An answer that revokes its own pair gets so long to leave.
 const LAST_WORD: Duration = Duration::from_millis(500);
@@ -54,17 +58,33 @@ pub async fn serve(parts: Parts, stream: TlsStream<TcpStream>, peer: Peer) {
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let guest = Guest::new(peer);
     let limits = *parts.app.limits();
-    let Parts { app, router, revocations, stop } = parts;
+    let Parts {
+        app,
+        router,
+        revocations,
+        stop,
+    } = parts;
     let service = service_fn({
         let (app, guest) = (Arc::clone(&app), Arc::clone(&guest));
         move |request: hyper::Request<Incoming>| {
             let request: Request = request.map(Body::new);
-            let answer =
-                gate::pass(Arc::clone(&app), router.clone(), Arc::clone(&guest), request);
+            let answer = gate::pass(
+                Arc::clone(&app),
+                router.clone(),
+                Arc::clone(&guest),
+                request,
+            );
             async move { Ok::<_, std::convert::Infallible>(answer.await) }
         }
     });
-    let watch = Watch { app: &app, guest: &guest, limits: &limits, is_h2, revocations, stop };
+    let watch = Watch {
+        app: &app,
+        guest: &guest,
+        limits: &limits,
+        is_h2,
+        revocations,
+        stop,
+    };
     let io = TokioIo::new(stream);
     let ended = if is_h2 {
         let connection = http2::Builder::new(TokioExecutor::new())
@@ -121,13 +141,13 @@ impl Watch<'_> {
         let opened = Instant::now();
         let mut leaving: Option<(Instant, &'static str)> = None;
         loop {
-            let (deadline, reason) = self.deadline(opened, leaving);
+            let (deadline, _) = self.deadline(opened, leaving);
             tokio::select! {
                 ended = connection.as_mut() => return End::Closed(ended),
                 () = tokio::time::sleep_until(deadline) => {
-                    let (deadline, reason_now) = self.deadline(opened, leaving);
+                    let (deadline, reason) = self.deadline(opened, leaving);
                     if deadline <= Instant::now() {
-                        return End::Cut(reason_now.max(reason));
+                        return End::Cut(reason);
                     }
                 }
                 revoked = self.revocations.recv(), if leaving.is_none() => {

@@ -2,12 +2,12 @@
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
-use healthsync_core::{report::Hint, store::StoreError};
+use healthsync_core::{api::Code, report::Hint, store::StoreError};
 use healthsync_pairing::{keystore::KeyStoreError, trust::TrustError};
 
 use crate::{
     addresses::NoAddress, config::ConfigError, control::ControlError, listen::ListenError,
-    present::PresentError, settings::SettingsError,
+    passphrase::PassphraseError, present::PresentError, settings::SettingsError,
 };
 
 /// How a process ends.
@@ -62,9 +62,15 @@ pub enum ServerError {
     /// The server could not listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// Digits that are not six.
+    #[error("that is not a number of six digits")]
+    NotSixDigits,
     /// Standard output.
     #[error("could not write the output")]
     Output(#[source] io::Error),
+    /// The passphrase of the file key store.
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
     /// A pairing code among the arguments.
     #[error("a pairing code on the command line is visible to every user of this computer")]
     PairingCodeInArguments,
@@ -94,7 +100,9 @@ impl ServerError {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitStatus::Success,
             Self::Interrupted => ExitStatus::Interrupted,
-            Self::PairingCodeInArguments | Self::Settings(_) => ExitStatus::Usage,
+            Self::NotSixDigits | Self::PairingCodeInArguments | Self::Settings(_) => {
+                ExitStatus::Usage
+            }
             Self::Control(error) if error.is_unreachable() => ExitStatus::NotReachable,
             _ => ExitStatus::Failed,
         }
@@ -108,11 +116,13 @@ impl Hint for ServerError {
             Self::Config(error) => error.code(),
             Self::Control(error) => error.code(),
             Self::Import(error) => error.code(),
-            Self::Interrupted => "INTERRUPTED",
+            Self::Interrupted => Code::Interrupted.as_str(),
             Self::KeyStore(error) => error.code(),
             Self::Listen(error) => error.code(),
-            Self::Output(_) => "OUTPUT_FAILED",
-            Self::PairingCodeInArguments => "PAIRING_CODE_IN_ARGUMENTS",
+            Self::NotSixDigits => Code::Usage.as_str(),
+            Self::Output(_) => Code::OutputFailed.as_str(),
+            Self::PairingCodeInArguments => Code::SecretInArgv.as_str(),
+            Self::Passphrase(error) => error.code(),
             Self::Present(error) => error.code(),
             // Remote codes are kept as text; see `stable_code`.
             Self::Remote(_) => "REMOTE",
@@ -131,6 +141,10 @@ impl Hint for ServerError {
             Self::Import(error) => error.hint(),
             Self::KeyStore(error) => error.hint(),
             Self::Listen(error) => error.hint(),
+            Self::NotSixDigits => Some(
+                "type them as the device shows them: `healthsync-server approve 123456`".to_owned(),
+            ),
+            Self::Passphrase(error) => error.hint(),
             Self::PairingCodeInArguments => Some(
                 "give it to `healthsync scan` at its prompt, or by `healthsync scan --text -`"
                     .to_owned(),
@@ -175,7 +189,9 @@ impl Told {
             message: error.to_string(),
             code: code.to_owned(),
             hint,
-            source: error.source().map(|source| Box::new(Self::new(source, code, None))),
+            source: error
+                .source()
+                .map(|source| Box::new(Self::new(source, code, None))),
         }
     }
 
@@ -191,11 +207,26 @@ impl Told {
     }
 
     /// Puts an error together again.
-    pub fn from_parts(code: String, message: String, hint: Option<String>, causes: Vec<String>) -> Self {
+    pub fn from_parts(
+        code: String,
+        message: String,
+        hint: Option<String>,
+        causes: Vec<String>,
+    ) -> Self {
         let source = causes.into_iter().rev().fold(None, |source, message| {
-            Some(Box::new(Self { message, code: code.clone(), hint: None, source }))
+            Some(Box::new(Self {
+                message,
+                code: code.clone(),
+                hint: None,
+                source,
+            }))
         });
-        Self { message, code, hint, source }
+        Self {
+            message,
+            code,
+            hint,
+            source,
+        }
     }
 }
 

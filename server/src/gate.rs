@@ -130,7 +130,8 @@ pub async fn pass(
     let method = request.method().clone();
     // Never the query: it says what somebody measures.
     let path = request.uri().path().to_owned();
-    let mut response = match check(&app, &guest.peer, &request).await {
+    let claims = Claims::of(&request);
+    let mut response = match check(&app, &guest.peer, claims).await {
         Ok(()) => {
             let mut request = request;
             request.extensions_mut().insert(Arc::clone(&guest));
@@ -160,7 +161,10 @@ pub async fn pass(
     );
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
     }
@@ -171,34 +175,47 @@ pub async fn pass(
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
-async fn check(app: &App, peer: &Peer, request: &Request) -> Result<(), ApiError> {
-    if !names_pair(&peer.pair, request.uri(), request.headers()) {
+/// What the head of a request says that the gate judges.
+struct Claims {
+    uri: Uri,
+    headers: HeaderMap,
+    /// As the header promises.
+    body_bytes: Option<u64>,
+    is_ack: bool,
+}
+
+impl Claims {
+    fn of(request: &Request) -> Self {
+        Self {
+            uri: request.uri().clone(),
+            headers: request.headers().clone(),
+            body_bytes: request.body().size_hint().exact(),
+            is_ack: request.method() == Method::POST && request.uri().path() == api::PAIR_ACK,
+        }
+    }
+}
+
+async fn check(app: &App, peer: &Peer, claims: Claims) -> Result<(), ApiError> {
+    if !names_pair(&peer.pair, &claims.uri, &claims.headers) {
         return Err(ApiError::new(
             Code::MisdirectedRequest,
             "the request names another server than the certificate of this connection",
         ));
     }
-    if request.headers().contains_key(header::ORIGIN) {
+    if claims.headers.contains_key(header::ORIGIN) {
         return Err(ApiError::new(
             Code::CrossOriginRefused,
             "requests of web pages are refused",
         ));
     }
-    let too_large = request
-        .body()
-        .size_hint()
-        .exact()
-        .is_some_and(|length| usize::try_from(length).map_or(true, |n| n > app.limits().body_bytes));
-    if too_large {
+    let allowed = u64::try_from(app.limits().body_bytes).unwrap_or(u64::MAX);
+    if claims.body_bytes.is_some_and(|promised| promised > allowed) {
         return Err(too_large_body(app));
     }
-    let authorized = {
-        let (trust, peer) = (Arc::clone(app.trust()), peer.clone());
-        app.blocking(move || trust.authorize(&peer)).await?
-    };
-    match authorized {
+    let (trust, peer) = (Arc::clone(app.trust()), peer.clone());
+    match app.blocking(move || trust.authorize(&peer)).await? {
         Ok(_) => Ok(()),
-        Err(Refusal::Pending) if is_ack(request) => Ok(()),
+        Err(Refusal::Pending) if claims.is_ack => Ok(()),
         Err(refusal) => Err(refusal.into()),
     }
 }
@@ -206,11 +223,10 @@ async fn check(app: &App, peer: &Peer, request: &Request) -> Result<(), ApiError
 /// The refusal of a body beyond the limit.
 pub fn too_large_body(app: &App) -> ApiError {
     let kib = app.limits().body_bytes / 1024;
-    ApiError::new(Code::PayloadTooLarge, format!("the body of a request has at most {kib} KiB"))
-}
-
-fn is_ack(request: &Request) -> bool {
-    request.method() == Method::POST && request.uri().path() == api::PAIR_ACK
+    ApiError::new(
+        Code::PayloadTooLarge,
+        format!("the body of a request has at most {kib} KiB"),
+    )
 }
 
 /// Whether the request is meant for this pair's server: its authority (RFC 9110, section 7.2) is
@@ -281,7 +297,11 @@ mod tests {
             ("/x", &["PAIR.healthsync.internal:8443"], true),
             ("/x", &["hs-PAIR.LOCAL:1"], true),
             ("https://PAIR.healthsync.internal/x", &[], true),
-            ("https://PAIR.healthsync.internal/x", &["hs-PAIR.local"], true),
+            (
+                "https://PAIR.healthsync.internal/x",
+                &["hs-PAIR.local"],
+                true,
+            ),
             ("https://evil.example/x", &["hs-PAIR.local"], false),
             ("https://hs-PAIR.local/x", &["evil.example"], false),
             ("/x", &[], false),

@@ -1,1 +1,27 @@
-//! x
+//! The server: keeps health data and serves it to paired devices over mutual TLS.
+//!
+//! [`commands`] are what a person runs; [`listen`] takes connections, [`connection`] serves one,
+//! [`gate`] checks each request, [`routes`] answer it. [`control`] is how commands reach a running
+//! server. The crate puts `healthsync-core` (data) and `healthsync-pairing` (trust) together.
+
+pub mod addresses;
+pub mod advertise;
+pub mod app;
+pub mod args;
+pub mod commands;
+pub mod config;
+pub mod connection;
+pub mod control;
+pub mod error;
+pub mod gate;
+pub mod keyboard;
+pub mod limits;
+pub mod listen;
+pub mod log;
+pub mod passphrase;
+pub mod present;
+pub mod printer;
+pub mod refusal;
+pub mod routes;
+pub mod settings;
+pub mod strangers;

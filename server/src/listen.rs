@@ -35,7 +35,7 @@ pub enum ListenError {
     #[error("this user may not listen on {0}")]
     Denied(SocketAddr),
     /// This computer does not have the address.
-    #[error("this computer does not have the address {0}", )]
+    #[error("this computer does not have the address {0}")]
     NoSuchAddress(SocketAddr),
     /// Another reason.
     #[error("could not listen on {0}")]
@@ -56,15 +56,19 @@ impl Hint for ListenError {
         match self {
             Self::InUse(address) | Self::Denied(address) => {
                 let mut other = *address;
-                other.set_port(address.port().checked_add(1).filter(|&port| port > 1024).unwrap_or(8443));
+                other.set_port(
+                    address
+                        .port()
+                        .checked_add(1)
+                        .filter(|&port| port > 1024)
+                        .unwrap_or(8443),
+                );
                 Some(format!(
                     "name another port: `healthsync-server start --listen {other}`, or stop the \
                      program that uses this one"
                 ))
             }
-            Self::NoSuchAddress(_) => {
-                Some("leave out `--listen` to use every address".to_owned())
-            }
+            Self::NoSuchAddress(_) => Some("leave out `--listen` to use every address".to_owned()),
             Self::Failed(..) => None,
         }
     }
@@ -114,11 +118,7 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 }
 
 /// Serves until `shutdown` completes; then answers under way get some seconds to end.
-pub async fn run(
-    listeners: Vec<TcpListener>,
-    app: Arc<App>,
-    shutdown: impl Future<Output = ()>,
-) {
+pub async fn run(listeners: Vec<TcpListener>, app: Arc<App>, shutdown: impl Future<Output = ()>) {
     let door = Door {
         router: routes::router(Arc::clone(&app)),
         strangers: Strangers::new(app.limits().strangers, app.limits().strangers_per_address),
@@ -138,7 +138,10 @@ pub async fn run(
     accepting.wait().await;
     door.tasks.close();
     let limit = door.app.limits().farewell + Duration::from_secs(1);
-    if tokio::time::timeout(limit, door.tasks.wait()).await.is_err() {
+    if tokio::time::timeout(limit, door.tasks.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!("some connections did not end in time");
     }
 }
@@ -164,7 +167,8 @@ impl Door {
             match accepted {
                 Ok((stream, from)) => {
                     let door = Arc::clone(&self);
-                    self.tasks.spawn(async move { door.welcome(stream, from).await });
+                    self.tasks
+                        .spawn(async move { door.welcome(stream, from).await });
                 }
                 Err(error) if is_about_one_connection(&error) => {
                     tracing::debug!(%error, "a connection went away before it was taken");
@@ -242,7 +246,10 @@ mod tests {
     use super::*;
 
     fn settings(address: &str) -> ListenSettings {
-        ListenSettings { addresses: vec![address.parse().unwrap()], ipv6_is_optional: false }
+        ListenSettings {
+            addresses: vec![address.parse().unwrap()],
+            ipv6_is_optional: false,
+        }
     }
 
     #[tokio::test]

@@ -10,8 +10,10 @@ use crate::settings::LogSettings;
 pub fn init(settings: &LogSettings) {
     let filter = EnvFilter::try_new(&settings.filter)
         .unwrap_or_else(|_| EnvFilter::new("warn,healthsync_server=info"));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(settings.color);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(settings.color);
     let started = if settings.human {
         builder.compact().with_target(false).try_init()
     } else {

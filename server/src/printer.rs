@@ -5,7 +5,7 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
 };
 
-use healthsync_core::report;
+use healthsync_core::{api::Code, report};
 use serde::Serialize;
 
 use crate::error::ServerError;
@@ -40,6 +40,11 @@ impl Printer {
         !self.json && io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 
+    /// Whether a picture made of characters can be seen.
+    pub fn shows_pictures(self) -> bool {
+        !self.json && io::stdout().is_terminal()
+    }
+
     /// One event: a line of JSON with `--json`, else the text that `human` makes (nothing if empty).
     pub fn event<T: Serialize>(
         self,
@@ -47,7 +52,9 @@ impl Printer {
         human: impl FnOnce() -> String,
     ) -> Result<(), ServerError> {
         let line = if self.json {
-            serde_json::to_string(event).map_err(io::Error::from).map_err(ServerError::Output)?
+            serde_json::to_string(event)
+                .map_err(io::Error::from)
+                .map_err(ServerError::Output)?
         } else {
             human()
         };
@@ -61,7 +68,13 @@ impl Printer {
         }
         let mut out = io::stdout().lock();
         out.write_all(line.as_bytes())
-            .and_then(|()| if line.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") })
+            .and_then(|()| {
+                if line.ends_with('\n') {
+                    Ok(())
+                } else {
+                    out.write_all(b"\n")
+                }
+            })
             .and_then(|()| out.flush())
             .map_err(ServerError::Output)
     }
@@ -69,7 +82,9 @@ impl Printer {
     /// Text on stdout without a line break: the prompt.
     pub fn prompt(self, text: &str) -> Result<(), ServerError> {
         let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(ServerError::Output)
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(ServerError::Output)
     }
 
     /// A remark on stderr; a lost one is no failure.
@@ -94,8 +109,13 @@ impl Printer {
         self.failure(error, error.stable_code(), hint.as_deref());
     }
 
-    /// The same for an error that is not a [`ServerError`].
-    pub fn failure(self, error: &dyn Error, code: &str, hint: Option<&str>) {
+    /// A mistake on the command line, as the last line of `--json`.
+    pub fn usage(self, message: &str) {
+        let error = io::Error::other(message.to_owned());
+        self.failure(&error, Code::Usage.as_str(), Some(Code::Usage.advice()));
+    }
+
+    fn failure(self, error: &dyn Error, code: &str, hint: Option<&str>) {
         if self.json {
             let line = report::json(error, code, hint);
             warn_of(writeln!(io::stdout().lock(), "{}", line.trim_end()));

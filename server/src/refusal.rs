@@ -28,7 +28,12 @@ pub struct ApiError {
 impl ApiError {
     /// A refusal in the server's words.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, internal: None }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            internal: None,
+        }
     }
 
     /// With its own next step.
@@ -76,9 +81,10 @@ impl ApiError {
         let text = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = Response::new(Body::from(text));
         *response.status_mut() = status;
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
         response
     }
 }
@@ -131,7 +137,11 @@ mod tests {
             (Refusal::Expired, 403),
             (Refusal::Unavailable, 503),
         ] {
-            assert_eq!(ApiError::from(refusal).status().as_u16(), status, "{refusal}");
+            assert_eq!(
+                ApiError::from(refusal).status().as_u16(),
+                status,
+                "{refusal}"
+            );
         }
     }
 

@@ -42,7 +42,11 @@ pub struct Env {
 impl Env {
     /// Takes the snapshot.
     pub fn snapshot() -> Self {
-        let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let path = |name| {
+            env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         Self {
             server_home: path("HEALTHSYNC_SERVER_HOME"),
             passphrase_file: path("HEALTHSYNC_PASSPHRASE_FILE"),
@@ -140,7 +144,9 @@ impl Settings {
             .ok_or(SettingsError::NoDataFolder)?;
         let filter = match &env.log {
             Some(filter) => filter.clone(),
-            None if global.verbose => "info,healthsync_server=debug,healthsync_pairing=debug".to_owned(),
+            None if global.verbose => {
+                "info,healthsync_server=debug,healthsync_pairing=debug".to_owned()
+            }
             None if global.quiet => "error".to_owned(),
             None => "warn,healthsync_server=info".to_owned(),
         };
@@ -186,7 +192,11 @@ impl ListenSettings {
                 ipv6_is_optional: true,
             });
         };
-        if start.listen.iter().any(|address| address.port() != first.port()) {
+        if start
+            .listen
+            .iter()
+            .any(|address| address.port() != first.port())
+        {
             return Err(SettingsError::SeveralPorts);
         }
         if first.port() == 0 && start.listen.len() > 1 {
@@ -198,7 +208,10 @@ impl ListenSettings {
                 addresses.push(*address);
             }
         }
-        Ok(Self { addresses, ipv6_is_optional: false })
+        Ok(Self {
+            addresses,
+            ipv6_is_optional: false,
+        })
     }
 }
 
@@ -220,12 +233,24 @@ mod tests {
         let path = |global: &Global, env: &Env| {
             Settings::new(global, env).unwrap().folder.path().to_owned()
         };
-        let flag = Global { data_dir: Some("/flag".into()), ..Global::default() };
-        let platform = Env { server_home: None, ..env() };
+        let flag = Global {
+            data_dir: Some("/flag".into()),
+            ..Global::default()
+        };
+        let platform = Env {
+            server_home: None,
+            ..env()
+        };
         assert_eq!(path(&flag, &env()), PathBuf::from("/flag"));
         assert_eq!(path(&Global::default(), &env()), PathBuf::from("/env"));
-        assert_eq!(path(&Global::default(), &platform), PathBuf::from("/platform"));
-        let nothing = Env { platform_data_dir: None, ..platform };
+        assert_eq!(
+            path(&Global::default(), &platform),
+            PathBuf::from("/platform")
+        );
+        let nothing = Env {
+            platform_data_dir: None,
+            ..platform
+        };
         let error = Settings::new(&Global::default(), &nothing).unwrap_err();
         assert_eq!(error.code(), "NO_DATA_FOLDER");
     }
@@ -234,9 +259,15 @@ mod tests {
     fn log_is_for_people_on_a_terminal_only() {
         let log = |env: &Env| Settings::new(&Global::default(), env).unwrap().log;
         assert!(!log(&env()).human);
-        let terminal = Env { stderr_is_terminal: true, ..env() };
+        let terminal = Env {
+            stderr_is_terminal: true,
+            ..env()
+        };
         assert!(log(&terminal).human && log(&terminal).color);
-        let plain = Env { no_color: true, ..terminal };
+        let plain = Env {
+            no_color: true,
+            ..terminal
+        };
         assert!(log(&plain).human && !log(&plain).color);
     }
 
@@ -244,9 +275,12 @@ mod tests {
     fn listen_addresses_share_one_port() {
         let check = |listen: &[&str]| {
             let listen = listen.iter().map(|text| text.parse().unwrap()).collect();
-            ListenSettings::new(&Start { listen, ..Start::default() })
-                .map(|settings| settings.addresses.len())
-                .map_err(|error| error.code())
+            ListenSettings::new(&Start {
+                listen,
+                ..Start::default()
+            })
+            .map(|settings| settings.addresses.len())
+            .map_err(|error| error.code())
         };
         assert_eq!(check(&[]), Ok(2));
         assert_eq!(check(&["127.0.0.1:0"]), Ok(1));

@@ -43,14 +43,19 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.strangers.with(|waiting| waiting.retain(|other| other.number != self.number));
+        self.strangers
+            .with(|waiting| waiting.retain(|other| other.number != self.number));
     }
 }
 
 impl Strangers {
     /// Nobody yet.
     pub fn new(most: usize, most_per_address: usize) -> Arc<Self> {
-        Arc::new(Self { waiting: Mutex::new(VecDeque::new()), most, most_per_address })
+        Arc::new(Self {
+            waiting: Mutex::new(VecDeque::new()),
+            most,
+            most_per_address,
+        })
     }
 
     /// Lets a connection wait at the door; `number` is unique and grows.
@@ -66,9 +71,17 @@ impl Strangers {
             {
                 evict(waiting, busiest);
             }
-            waiting.push_back(Waiting { number, place, turned_away: turned_away.clone() });
+            waiting.push_back(Waiting {
+                number,
+                place,
+                turned_away: turned_away.clone(),
+            });
         });
-        Admission { strangers: Arc::clone(self), number, turned_away }
+        Admission {
+            strangers: Arc::clone(self),
+            number,
+            turned_away,
+        }
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut VecDeque<Waiting>) -> T) -> T {
@@ -85,7 +98,10 @@ fn evict(waiting: &mut VecDeque<Waiting>, place: IpAddr) {
 
 fn busiest(waiting: &VecDeque<Waiting>) -> Option<IpAddr> {
     let count = |place: IpAddr| waiting.iter().filter(|other| other.place == place).count();
-    waiting.iter().map(|other| other.place).max_by_key(|&place| count(place))
+    waiting
+        .iter()
+        .map(|other| other.place)
+        .max_by_key(|&place| count(place))
 }
 
 /// What counts as one address: an IPv4 address, or the /64 that one IPv6 customer has.
@@ -131,6 +147,12 @@ mod tests {
         assert_eq!(addresses(&strangers).len(), 4);
         let late = strangers.admit(100, "10.0.0.8".parse().unwrap());
         assert!(!late.turned_away.is_cancelled() && !honest.turned_away.is_cancelled());
-        assert_eq!(flood.iter().filter(|one| !one.turned_away.is_cancelled()).count(), 2);
+        assert_eq!(
+            flood
+                .iter()
+                .filter(|one| !one.turned_away.is_cancelled())
+                .count(),
+            2
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The command's end of the control socket.
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     net::{UnixStream, unix::OwnedReadHalf, unix::OwnedWriteHalf},
 };
 
@@ -19,7 +19,7 @@ use crate::{
 /// One request under way.
 #[derive(Debug)]
 pub struct Conversation {
-    lines: BufReader<OwnedReadHalf>,
+    lines: Lines<BufReader<OwnedReadHalf>>,
     // Kept open: the server closes a pairing window when this end goes away.
     _requests: OwnedWriteHalf,
 }
@@ -46,20 +46,25 @@ pub async fn ask_once(
 impl Conversation {
     async fn start(stream: UnixStream, request: &Request) -> Result<Self, ServerError> {
         let (reader, mut writer) = stream.into_split();
-        let mut line = serde_json::to_vec(request)
-            .map_err(|error| ControlError::Broken(error.into()))?;
+        let mut line =
+            serde_json::to_vec(request).map_err(|error| ControlError::Broken(error.into()))?;
         line.push(b'\n');
-        writer.write_all(&line).await.map_err(ControlError::Broken)?;
-        Ok(Self { lines: BufReader::new(reader), _requests: writer })
+        writer
+            .write_all(&line)
+            .await
+            .map_err(ControlError::Broken)?;
+        Ok(Self {
+            lines: BufReader::new(reader).lines(),
+            _requests: writer,
+        })
     }
 
-    /// The next reply; an error reply is an error.
+    /// The next reply; an error reply is an error. Nothing is lost if the caller stops waiting.
     pub async fn next(&mut self) -> Result<Reply, ServerError> {
-        let mut line = String::new();
-        let length = self.lines.read_line(&mut line).await.map_err(ControlError::Broken)?;
-        if length == 0 {
+        let line = self.lines.next_line().await.map_err(ControlError::Broken)?;
+        let Some(line) = line else {
             return Err(ControlError::Broken(std::io::ErrorKind::UnexpectedEof.into()).into());
-        }
+        };
         match serde_json::from_str(&line).map_err(|_| ControlError::Unexpected)? {
             Reply::Error(failure) => Err(Told::from(failure).into()),
             reply => Ok(reply),

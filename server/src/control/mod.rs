@@ -56,9 +56,10 @@ impl Hint for ControlError {
             Self::NotRunning(_) | Self::Broken(_) => {
                 Some("start it with `healthsync-server start`".to_owned())
             }
-            Self::Foreign(path) => {
-                Some(format!("find out who made {} and remove it", path.display()))
-            }
+            Self::Foreign(path) => Some(format!(
+                "find out who made {} and remove it",
+                path.display()
+            )),
             Self::Bind(..) => None,
             Self::Unexpected => {
                 Some("stop the server and start it again with this version".to_owned())

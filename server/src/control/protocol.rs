@@ -10,7 +10,12 @@ use crate::error::Told;
 
 /// What a command asks the running server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "command",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Request {
     /// Open a pairing window; it lives as long as the connection.
     Pair {
@@ -51,7 +56,11 @@ pub enum WireApproval {
 
 /// What the server answers.
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "event",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
 pub enum Reply {
     /// The window is open.
     Window {
@@ -174,7 +183,12 @@ pub struct Failure {
 impl From<Told> for Failure {
     fn from(told: Told) -> Self {
         let causes = told.causes();
-        Self { code: told.code, message: told.message, hint: told.hint, causes }
+        Self {
+            code: told.code,
+            message: told.message,
+            hint: told.hint,
+            causes,
+        }
     }
 }
 
@@ -224,16 +238,24 @@ mod tests {
     fn requests_have_these_lines() {
         for (request, line) in [
             (
-                Request::Pair { seconds: 300, approval: WireApproval::Digits },
+                Request::Pair {
+                    seconds: 300,
+                    approval: WireApproval::Digits,
+                },
                 r#"{"command":"pair","seconds":300,"approval":"digits"}"#,
             ),
             (
-                Request::Pair { seconds: 30, approval: WireApproval::ExpectKey("sha256:00".to_owned()) },
+                Request::Pair {
+                    seconds: 30,
+                    approval: WireApproval::ExpectKey("sha256:00".to_owned()),
+                },
                 r#"{"command":"pair","seconds":30,"approval":{"expect-key":"sha256:00"}}"#,
             ),
             (Request::Pairs, r#"{"command":"pairs"}"#),
             (
-                Request::Approve { digits: "123456".to_owned() },
+                Request::Approve {
+                    digits: "123456".to_owned(),
+                },
                 r#"{"command":"approve","digits":"123456"}"#,
             ),
             (Request::Refuse, r#"{"command":"refuse"}"#),
@@ -249,18 +271,29 @@ mod tests {
     fn replies_have_these_lines() {
         for (reply, line) in [
             (
-                Reply::Window { text: "HS1:X".to_owned(), expires_at: 7 },
+                Reply::Window {
+                    text: "HS1:X".to_owned(),
+                    expires_at: 7,
+                },
                 r#"{"event":"window","text":"HS1:X","expiresAt":7}"#,
             ),
             (
-                Reply::Closed { code: "PAIRING_EXPIRED".to_owned() },
+                Reply::Closed {
+                    code: "PAIRING_EXPIRED".to_owned(),
+                },
                 r#"{"event":"closed","code":"PAIRING_EXPIRED"}"#,
             ),
             (
-                Reply::Paired { pair: "p".to_owned(), name: "n".to_owned() },
+                Reply::Paired {
+                    pair: "p".to_owned(),
+                    name: "n".to_owned(),
+                },
                 r#"{"event":"paired","pair":"p","name":"n"}"#,
             ),
-            (Reply::WrongDigits { left: 2 }, r#"{"event":"wrong-digits","left":2}"#),
+            (
+                Reply::WrongDigits { left: 2 },
+                r#"{"event":"wrong-digits","left":2}"#,
+            ),
             (Reply::Done, r#"{"event":"done"}"#),
         ] {
             assert_eq!(serde_json::to_string(&reply).unwrap(), line);

@@ -149,7 +149,10 @@ async fn follow(
 ) -> std::io::Result<()> {
     let _open = app.window_opened();
     answer
-        .say(&Reply::Window { text: text_of(&window.text), expires_at: window.expires_at })
+        .say(&Reply::Window {
+            text: text_of(&window.text),
+            expires_at: window.expires_at,
+        })
         .await?;
     let mut ignored = [0_u8; 64];
     loop {
@@ -161,26 +164,43 @@ async fn follow(
             },
         };
         let reply = match event {
-            Some(HostEvent::DigitsWanted { name, key, from, seconds, replaces }) => {
-                Reply::DigitsWanted(Waiting {
-                    name,
-                    key_digest: key.to_string(),
-                    key_short: key.short(),
-                    from,
-                    seconds,
-                    replaces: replaces.map(|pair| pair.to_string()),
-                })
-            }
+            Some(HostEvent::DigitsWanted {
+                name,
+                key,
+                from,
+                seconds,
+                replaces,
+            }) => Reply::DigitsWanted(Waiting {
+                name,
+                key_digest: key.to_string(),
+                key_short: key.short(),
+                from,
+                seconds,
+                replaces: replaces.map(|pair| pair.to_string()),
+            }),
             Some(HostEvent::AnotherDevice) => Reply::AnotherDevice,
             Some(HostEvent::WrongDigits { left }) => Reply::WrongDigits { left },
             Some(HostEvent::Paired { pair, name }) => {
-                return answer.say(&Reply::Paired { pair: pair.to_string(), name }).await;
+                return answer
+                    .say(&Reply::Paired {
+                        pair: pair.to_string(),
+                        name,
+                    })
+                    .await;
             }
             Some(HostEvent::Closed { code }) => {
-                return answer.say(&Reply::Closed { code: code.to_owned() }).await;
+                return answer
+                    .say(&Reply::Closed {
+                        code: code.to_owned(),
+                    })
+                    .await;
             }
             None => {
-                return answer.say(&Reply::Closed { code: "PAIRING_FAILED".to_owned() }).await;
+                return answer
+                    .say(&Reply::Closed {
+                        code: "PAIRING_FAILED".to_owned(),
+                    })
+                    .await;
             }
         };
         answer.say(&reply).await?;
@@ -195,7 +215,10 @@ fn text_of(text: &Secret) -> String {
 async fn pairs(app: &Arc<App>) -> Result<Vec<Reply>, ServerError> {
     let trust = Arc::clone(app.trust());
     let records = app.blocking(move || trust.pairs()).await??;
-    Ok(records.iter().map(|record| Reply::Pair(PairLine::from(record))).collect())
+    Ok(records
+        .iter()
+        .map(|record| Reply::Pair(PairLine::from(record)))
+        .collect())
 }
 
 async fn approve(app: &Arc<App>, digits: String) -> Result<Vec<Reply>, ServerError> {
@@ -221,7 +244,10 @@ async fn status(app: &Arc<App>) -> Result<StatusLine, ServerError> {
 
     let trust = Arc::clone(app.trust());
     let records = app.blocking(move || trust.pairs()).await??;
-    let active = records.iter().filter(|record| record.state == State::Active).count();
+    let active = records
+        .iter()
+        .filter(|record| record.state == State::Active)
+        .count();
     let types = app.with_store(healthsync_core::store::Store::types).await?;
     Ok(StatusLine {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -112,7 +112,11 @@ fn prepare(home: &Path) -> Result<(), ControlError> {
     }
     // Not followed: a link in a folder that all may write to leads where its maker wants.
     let metadata = fs::symlink_metadata(home).map_err(failed)?;
-    if is_private(&metadata) { Ok(()) } else { Err(ControlError::Foreign(home.to_owned())) }
+    if is_private(&metadata) {
+        Ok(())
+    } else {
+        Err(ControlError::Foreign(home.to_owned()))
+    }
 }
 
 fn is_private(metadata: &fs::Metadata) -> bool {
@@ -138,7 +142,10 @@ mod tests {
     use super::*;
 
     fn homes(root: &Path, runtime: bool) -> SocketHomes {
-        SocketHomes { runtime: runtime.then(|| root.join("run")), temporary: root.to_owned() }
+        SocketHomes {
+            runtime: runtime.then(|| root.join("run")),
+            temporary: root.to_owned(),
+        }
     }
 
     #[tokio::test]
@@ -147,11 +154,17 @@ mod tests {
         let folder = DataFolder::at(root.path().join("data"));
         folder.prepare().unwrap();
         fs::create_dir(root.path().join("run")).unwrap();
-        for (server_has_runtime, client_has_runtime) in [(true, true), (false, true), (false, false)] {
+        for (server_has_runtime, client_has_runtime) in
+            [(true, true), (false, true), (false, false)]
+        {
             let socket = bind(&folder, &homes(root.path(), server_has_runtime)).unwrap();
-            connect(&folder, &homes(root.path(), client_has_runtime)).await.unwrap();
+            connect(&folder, &homes(root.path(), client_has_runtime))
+                .await
+                .unwrap();
             drop(socket);
-            let error = connect(&folder, &homes(root.path(), client_has_runtime)).await.unwrap_err();
+            let error = connect(&folder, &homes(root.path(), client_has_runtime))
+                .await
+                .unwrap_err();
             assert!(error.is_unreachable());
         }
     }
@@ -181,11 +194,20 @@ mod tests {
         let home = candidates(&homes).remove(0);
         fs::create_dir(root.path().join("elsewhere")).unwrap();
         std::os::unix::fs::symlink(root.path().join("elsewhere"), &home).unwrap();
-        assert!(matches!(bind(&folder, &homes).unwrap_err(), ControlError::Foreign(_)));
-        assert!(matches!(connect(&folder, &homes).await.unwrap_err(), ControlError::Foreign(_)));
+        assert!(matches!(
+            bind(&folder, &homes).unwrap_err(),
+            ControlError::Foreign(_)
+        ));
+        assert!(matches!(
+            connect(&folder, &homes).await.unwrap_err(),
+            ControlError::Foreign(_)
+        ));
         fs::remove_file(&home).unwrap();
         fs::create_dir(&home).unwrap();
         fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(matches!(bind(&folder, &homes).unwrap_err(), ControlError::Foreign(_)));
+        assert!(matches!(
+            bind(&folder, &homes).unwrap_err(),
+            ControlError::Foreign(_)
+        ));
     }
 }

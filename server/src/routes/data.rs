@@ -35,11 +35,17 @@ pub(super) async fn data(
     body: Body,
 ) -> Result<Response, ApiError> {
     if !is_json(&headers) {
-        return Err(ApiError::new(Code::UnsupportedMediaType, "the body is not JSON"));
+        return Err(ApiError::new(
+            Code::UnsupportedMediaType,
+            "the body is not JSON",
+        ));
     }
     let bytes = read(&app, body).await?;
     let request: DataRequest = serde_json::from_slice(&bytes).map_err(|error| {
-        ApiError::new(Code::BadRequest, format!("the body is not a request for data: {error}"))
+        ApiError::new(
+            Code::BadRequest,
+            format!("the body is not a request for data: {error}"),
+        )
     })?;
     let format = format::by_name("json")
         .ok_or_else(|| ApiError::new(Code::NotAcceptable, "there is no JSON"))?;
@@ -57,7 +63,10 @@ async fn read(app: &App, body: Body) -> Result<Bytes, ApiError> {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(gate::too_large_body(app)),
         Ok(Err(_)) => Err(ApiError::new(Code::BadRequest, "the body broke off")),
-        Err(_) => Err(ApiError::new(Code::RequestTimeout, "the body took too long")),
+        Err(_) => Err(ApiError::new(
+            Code::RequestTimeout,
+            "the body took too long",
+        )),
     }
 }
 

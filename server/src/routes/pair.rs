@@ -4,9 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use axum::{Extension, extract::State, http::StatusCode};
 
-use crate::{
-    app::App, error::ServerError, gate::Guest, refusal::ApiError,
-};
+use crate::{app::App, error::ServerError, gate::Guest, refusal::ApiError};
 
 /// The device has stored its certificate: the pair becomes ACTIVE.
 pub(super) async fn acknowledge(
@@ -14,7 +12,9 @@ pub(super) async fn acknowledge(
     Extension(guest): Extension<Arc<Guest>>,
 ) -> Result<StatusCode, ApiError> {
     let trust = Arc::clone(app.trust());
-    app.blocking(move || trust.acknowledge(&guest.peer)).await?.map_err(ServerError::from)?;
+    app.blocking(move || trust.acknowledge(&guest.peer))
+        .await?
+        .map_err(ServerError::from)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

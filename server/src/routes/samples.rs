@@ -27,17 +27,28 @@ pub(super) async fn samples(
 ) -> Result<Response, ApiError> {
     let QueryString(params) =
         params.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
-    let accept: Vec<&str> =
-        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let accept: Vec<&str> = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
     let accept = accept.join(",");
     let format = format::by_accept(Some(accept.as_str()).filter(|text| !text.is_empty()))
         .ok_or_else(|| {
-            ApiError::new(Code::NotAcceptable, "none of the accepted formats can be made")
+            ApiError::new(
+                Code::NotAcceptable,
+                "none of the accepted formats can be made",
+            )
         })?;
-    let options =
-        Options { include_metadata: params.metadata.unwrap_or(false), ..Options::default() };
+    let options = Options {
+        include_metadata: params.metadata.unwrap_or(false),
+        ..Options::default()
+    };
     let now_ms = app.now_ms();
-    stream::answer(app, id, format, options, move |held| query(&params, held, now_ms)).await
+    stream::answer(app, id, format, options, move |held| {
+        query(&params, held, now_ms)
+    })
+    .await
 }
 
 /// Reads the query string against what the store holds.
@@ -72,8 +83,7 @@ mod tests {
 
     fn check(query_string: &str) -> Result<Query, Code> {
         let uri: Uri = format!("/api/v1/samples?{query_string}").parse().unwrap();
-        let QueryString(params) =
-            QueryString::try_from_uri(&uri).map_err(|_| Code::BadRequest)?;
+        let QueryString(params) = QueryString::try_from_uri(&uri).map_err(|_| Code::BadRequest)?;
         query(&params, &[], 1_768_021_200_000).map_err(|error| error.code)
     }
 
@@ -91,7 +101,11 @@ mod tests {
              &limit=5&metadata=true&origin=ana",
         )
         .unwrap();
-        let names: Vec<_> = query.types.iter().map(|selector| selector.kind.as_str()).collect();
+        let names: Vec<_> = query
+            .types
+            .iter()
+            .map(|selector| selector.kind.as_str())
+            .collect();
         assert_eq!(names, ["steps", "heartRate"]);
         assert_eq!(query.start_ms, Some(1_767_225_600_000));
         assert_eq!(query.end_ms, Some(1_767_225_600_000 + 23 * 3_600_000));
@@ -120,7 +134,10 @@ mod tests {
 
     #[test]
     fn nearest_name_is_named() {
-        let params = SamplesParams { types: Some("stepz".to_owned()), ..SamplesParams::default() };
+        let params = SamplesParams {
+            types: Some("stepz".to_owned()),
+            ..SamplesParams::default()
+        };
         let error = query(&params, &[], 0).unwrap_err();
         assert!(error.hint.unwrap().contains("steps"));
     }

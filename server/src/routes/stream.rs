@@ -67,9 +67,11 @@ impl Wanted<'_> {
             end_ms: instant(self.end, now_ms)?,
             limit: self.limit,
             offset: self.offset,
-            cursor: self.cursor.map(str::parse::<Cursor>).transpose().map_err(|error| {
-                ApiError::new(Code::InvalidCursor, error.to_string())
-            })?,
+            cursor: self
+                .cursor
+                .map(str::parse::<Cursor>)
+                .transpose()
+                .map_err(|error| ApiError::new(Code::InvalidCursor, error.to_string()))?,
             include_metadata: self.include_metadata,
         };
         query
@@ -147,7 +149,9 @@ pub(super) async fn answer(
             .map_err(|error| ApiError::from(ServerError::Store(path, error)))
             .and_then(|(store, held)| {
                 let query = build(&held)?;
-                let next = store.next_cursor(&query).map_err(|error| ApiError::internal(&error))?;
+                let next = store
+                    .next_cursor(&query)
+                    .map_err(|error| ApiError::internal(&error))?;
                 Ok((store, query, next.map(|cursor| cursor.to_string())))
             });
         let (store, query, next) = match prepared {
@@ -158,18 +162,17 @@ pub(super) async fn answer(
                 return;
             }
         };
-        if head.send(Ok(next.clone())).is_err() {
+        if head.send(Ok(next)).is_err() {
             return;
         }
-        match write(&store, &query, next, (format.encoder)(&options).as_mut(), &pieces) {
+        match write(&store, &query, (format.encoder)(&options).as_mut(), &pieces) {
             Ok(()) | Err(Broken::Gone) => {}
             Err(error) => {
                 tracing::error!(request = id.0, %error, "an answer broke off");
             }
         }
     });
-    let next: Option<String> =
-        begun.await.map_err(|error| ApiError::internal(&error))??;
+    let next: Option<String> = begun.await.map_err(|error| ApiError::internal(&error))??;
     let mut whole = false;
     let stream = stream::poll_fn(move |context| {
         if whole {
@@ -187,7 +190,10 @@ pub(super) async fn answer(
     });
     let mut response = Response::new(Body::from_stream(stream));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(format.media_type),
+    );
     headers.insert(header::VARY, HeaderValue::from_static("accept"));
     if let Some(cursor) = next.and_then(|cursor| HeaderValue::from_str(&cursor).ok()) {
         headers.insert(NEXT_CURSOR, cursor);
@@ -198,20 +204,28 @@ pub(super) async fn answer(
 fn write(
     store: &Store,
     query: &Query,
-    next: Option<String>,
     encoder: &mut dyn Encoder,
     pieces: &mpsc::Sender<Piece>,
 ) -> Result<(), Broken> {
     let send = |bytes: Vec<u8>| {
-        pieces.blocking_send(Piece::Bytes(bytes.into())).map_err(|_| Broken::Gone)
+        pieces
+            .blocking_send(Piece::Bytes(bytes.into()))
+            .map_err(|_| Broken::Gone)
     };
     let mut out = Vec::new();
     encoder.start(&mut out)?;
     let mut broken = None;
     let scanned = store.scan(query, &mut |batch| {
-        let written = encoder.batch(&batch, &mut out).map_err(Broken::from).and_then(|()| {
-            if out.len() < PIECE_BYTES { Ok(()) } else { send(std::mem::take(&mut out)) }
-        });
+        let written = encoder
+            .batch(&batch, &mut out)
+            .map_err(Broken::from)
+            .and_then(|()| {
+                if out.len() < PIECE_BYTES {
+                    Ok(())
+                } else {
+                    send(std::mem::take(&mut out))
+                }
+            });
         match written {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
@@ -223,7 +237,12 @@ fn write(
     if let Some(error) = broken {
         return Err(error);
     }
-    let end = End { count: scanned.count, has_more: next.is_some(), next_cursor: next };
+    let next_cursor = scanned.next_cursor.map(|cursor| cursor.to_string());
+    let end = End {
+        count: scanned.count,
+        has_more: next_cursor.is_some(),
+        next_cursor,
+    };
     encoder.finish(&end, &mut out)?;
     if !out.is_empty() {
         send(out)?;

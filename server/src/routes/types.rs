@@ -26,5 +26,8 @@ pub(super) async fn types(State(app): State<Arc<App>>) -> Result<Json<Types>, Ap
         })
         .collect();
     let enabled_types = types.iter().map(|info| info.name.clone()).collect();
-    Ok(Json(Types { enabled_types, types }))
+    Ok(Json(Types {
+        enabled_types,
+        types,
+    }))
 }

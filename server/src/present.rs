@@ -1,0 +1,384 @@
+//! The pairing screen: the code, the question, the answer. Within 80 x 24.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Cursor, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use healthsync_core::report::Hint;
+use healthsync_pairing::{qr::QrCode, secret::Secret};
+use image::{GrayImage, ImageFormat, Luma};
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::control::protocol::Waiting;
+
+/// Columns and rows that every terminal has.
+const COLUMNS: usize = 80;
+/// Light modules around a code (ISO/IEC 18004, section 9.1).
+const QUIET: usize = 4;
+/// Pixels of a module in a picture.
+const SCALE: usize = 8;
+/// Between the code and the text.
+const GAP: usize = 2;
+
+/// Why the code cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum PresentError {
+    /// `--approve none` where others can connect.
+    #[error("a server that other computers reach does not pair without approval")]
+    ApprovalNeeded,
+    /// A file is there already.
+    #[error("{0:?} exists")]
+    Exists(PathBuf),
+    /// The code does not fit.
+    #[error("the invitation does not fit into a QR code")]
+    TooLong,
+    /// The picture could not be made.
+    #[error("could not make the picture")]
+    Picture(#[source] image::ImageError),
+    /// The file could not be written.
+    #[error("could not write {0:?}")]
+    Write(PathBuf, #[source] io::Error),
+}
+
+impl Hint for PresentError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::ApprovalNeeded => "APPROVAL_NEEDED",
+            Self::Exists(_) => "OUTPUT_EXISTS",
+            Self::TooLong => "INVITE_TOO_LONG",
+            Self::Picture(_) | Self::Write(..) => "OUTPUT_FAILED",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::ApprovalNeeded => Some(
+                "leave out `--approve none`, or serve this computer alone: `healthsync-server \
+                 start --listen 127.0.0.1:8443`"
+                    .to_owned(),
+            ),
+            Self::Exists(_) => Some("name another file, or add `--force`".to_owned()),
+            Self::TooLong | Self::Picture(_) => None,
+            Self::Write(..) => Some("name a file in a folder of yours with `--png`".to_owned()),
+        }
+    }
+}
+
+/// An invitation as it is shown.
+#[derive(Debug)]
+pub struct Screen {
+    code: QrCode,
+    text: Secret,
+    expires_at: i64,
+}
+
+impl Screen {
+    /// Takes the text of an invitation.
+    pub fn new(text: String, expires_at: i64) -> Result<Self, PresentError> {
+        let text = Secret::new(text.into_bytes());
+        let code = QrCode::new(&text).ok_or(PresentError::TooLong)?;
+        Ok(Self {
+            code,
+            text,
+            expires_at,
+        })
+    }
+
+    /// The code, and to its right the same as text and what to do with it.
+    pub fn lines(&self, zone: &TimeZone) -> Vec<String> {
+        let code = self.code.terminal(QUIET);
+        let width = self.code.width.saturating_add(2 * QUIET);
+        let beside = self.beside(COLUMNS.saturating_sub(width + GAP), zone);
+        let rows = code.len().max(beside.len());
+        let (mut code, mut beside) = (code.into_iter(), beside.into_iter());
+        (0..rows)
+            .map(|_| {
+                let left = code.next().unwrap_or_else(|| " ".repeat(width));
+                match beside.next().filter(|line| !line.is_empty()) {
+                    Some(right) => format!("{left}{}{right}", " ".repeat(GAP)),
+                    None => left,
+                }
+            })
+            .collect()
+    }
+
+    /// The invitation as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(self.text.expose()).into_owned()
+    }
+
+    fn beside(&self, width: usize, zone: &TimeZone) -> Vec<String> {
+        let mut lines: Vec<String> = [
+            "",
+            "Pair a device",
+            "",
+            "On the other device, run",
+            "  healthsync scan",
+            "and paste this text there:",
+            "",
+        ]
+        .map(str::to_owned)
+        .into();
+        lines.extend(wrap(&self.text(), width));
+        lines.extend([
+            "".to_owned(),
+            format!("It works once, until {}.", clock(self.expires_at, zone)),
+        ]);
+        lines.extend(
+            [
+                "",
+                "Whoever sees it can try to use it:",
+                "let nobody look. You then type the",
+                "six digits that the device shows.",
+                "",
+                "Ctrl-C closes the window.",
+            ]
+            .map(str::to_owned),
+        );
+        lines
+    }
+
+    /// Writes the code as a picture that only its user can read.
+    pub fn write_png(&self, path: &Path, force: bool) -> Result<(), PresentError> {
+        let side = u32::try_from((self.code.width + 2 * QUIET) * SCALE)
+            .map_err(|_| PresentError::TooLong)?;
+        let picture = GrayImage::from_fn(side, side, |x, y| {
+            Luma([if self.is_dark(x, y) { 0 } else { 255 }])
+        });
+        let mut bytes = Cursor::new(Vec::new());
+        picture
+            .write_to(&mut bytes, ImageFormat::Png)
+            .map_err(PresentError::Picture)?;
+        let failed = |error| PresentError::Write(path.to_owned(), error);
+        if force {
+            // A new file in place of the old: what others have open or linked is not written to.
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            }
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => PresentError::Exists(path.to_owned()),
+                _ => failed(error),
+            })?;
+        file.write_all(bytes.get_ref()).map_err(|error| {
+            // A picture that broke off is of no use to anybody.
+            drop(fs::remove_file(path));
+            failed(error)
+        })
+    }
+
+    fn is_dark(&self, x: u32, y: u32) -> bool {
+        let module = |pixel: u32| {
+            let module = (usize::try_from(pixel).ok()? / SCALE).checked_sub(QUIET)?;
+            (module < self.code.width).then_some(module)
+        };
+        match (module(x), module(y)) {
+            (Some(x), Some(y)) => self
+                .code
+                .dark
+                .get(y * self.code.width + x)
+                .copied()
+                .unwrap_or(false),
+            _ => false,
+        }
+    }
+}
+
+/// The question at the host. Everything that a peer chose is inert and in quotes.
+pub fn question(waiting: &Waiting) -> String {
+    let name = format!("'{}'", waiting.name);
+    let address = waiting.from.ip().to_canonical().to_string();
+    let replaces = waiting.replaces.as_ref().map_or_else(String::new, |old| {
+        format!("  replaces      {old}    (proved by its old key)\n")
+    });
+    format!(
+        "A device asks to be paired.\n\
+         \x20 calls itself  {name:<14}    (chosen by the device: anybody can use this name)\n\
+         \x20 comes from    {address:<12}      key {key} (the device shows the same)\n\
+         {replaces}\
+         \x20 may then read ALL TYPES, until you revoke it\n\
+         Look at the screen of the device YOU are pairing:\n\
+         \x20 six digits there                          -> type them here\n\
+         \x20 \"already used\", an error, no digits       -> press Enter: somebody else has this code\n",
+        key = waiting.key_short,
+    )
+}
+
+/// The last line of the question.
+pub fn digits_prompt(seconds: u8) -> String {
+    format!("Digits ({seconds} s, Enter = refuse): ")
+}
+
+/// What a person types for six digits: spaces and hyphens are forgiven.
+pub fn parse_digits(line: &str) -> Option<String> {
+    let digits: String = line
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .collect();
+    (digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(digits)
+}
+
+/// Why a window closed, in words.
+pub fn closed(code: &str) -> &'static str {
+    match code {
+        "PAIRING_EXPIRED" => {
+            "The time is over: nobody paired. `healthsync-server pair` opens a new window."
+        }
+        "PAIRING_REFUSED" => {
+            "Refused. If it was not yours, somebody has seen the code: cover the screen."
+        }
+        "PAIRING_TIMEOUT" => {
+            "Nobody typed the digits in time. `healthsync-server pair` opens a new window."
+        }
+        "PAIRING_CANCELLED" => "The window was closed.",
+        "PAIRING_NOT_ACKNOWLEDGED" => {
+            "The device did not confirm the pair in time, so the pair was undone. Run \
+             `healthsync-server pair` and, on the device, `healthsync scan` again."
+        }
+        _ => "Pairing failed. `healthsync-server pair` opens a new window.",
+    }
+}
+
+/// Cuts a text without spaces into lines; a base45 text has no white space that matters.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    characters
+        .chunks(width.max(1))
+        .map(|line| line.iter().collect())
+        .collect()
+}
+
+fn clock(seconds: i64, zone: &TimeZone) -> String {
+    Timestamp::from_second(seconds)
+        .map(|instant| {
+            instant
+                .to_zoned(zone.clone())
+                .strftime("%H:%M:%S")
+                .to_string()
+        })
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// As long as an invitation can be, all from the alphanumeric set (without spaces).
+    fn longest() -> String {
+        let mut text = "HS1:".to_owned();
+        text.extend(
+            "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ$%*+-./:"
+                .chars()
+                .cycle()
+                .take(150),
+        );
+        text
+    }
+
+    /// What a terminal shows of a line: escape sequences take no room.
+    fn columns(line: &str) -> usize {
+        let (mut columns, mut escaped) = (0, false);
+        for c in line.chars() {
+            match c {
+                '\u{1b}' => escaped = true,
+                'm' if escaped => escaped = false,
+                _ if escaped => {}
+                _ => columns += 1,
+            }
+        }
+        columns
+    }
+
+    #[test]
+    fn screen_fits_80_by_24_and_holds_the_whole_text() {
+        let screen = Screen::new(longest(), 1_768_021_200).unwrap();
+        let lines = screen.lines(&TimeZone::UTC);
+        assert!(
+            lines.len() <= 23,
+            "{} rows, one is for the cursor",
+            lines.len()
+        );
+        for line in &lines {
+            assert!(columns(line) <= 80, "{} columns: {line}", columns(line));
+        }
+        let beside: String = lines
+            .iter()
+            .map(|line| line.rsplit('m').next().unwrap().trim())
+            .collect();
+        assert!(beside.contains(&longest()), "{beside}");
+        assert!(beside.contains("05:00:00"));
+    }
+
+    #[test]
+    fn picture_is_private_and_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("code.png");
+        let screen = Screen::new(longest(), 0).unwrap();
+        screen.write_png(&path, false).unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(
+            screen.write_png(&path, false).unwrap_err().code(),
+            "OUTPUT_EXISTS"
+        );
+        screen.write_png(&path, true).unwrap();
+        let picture = image::open(&path).unwrap().to_luma8();
+        assert_eq!(picture.dimensions(), (45 * 8, 45 * 8));
+        // The corner is quiet, the finder pattern is dark.
+        assert_eq!(picture.get_pixel(0, 0).0, [255]);
+        assert_eq!(picture.get_pixel(4 * 8, 4 * 8).0, [0]);
+    }
+
+    #[test]
+    fn question_reads_as_designed() {
+        let waiting = Waiting {
+            name: "Anna-MacBook".to_owned(),
+            key_digest: "sha256:ab".to_owned(),
+            key_short: "ab12 cd34 ef56 7890".to_owned(),
+            from: "192.168.1.23:5555".parse().unwrap(),
+            seconds: 60,
+            replaces: None,
+        };
+        let expected = "\
+A device asks to be paired.
+  calls itself  'Anna-MacBook'    (chosen by the device: anybody can use this name)
+  comes from    192.168.1.23      key ab12 cd34 ef56 7890 (the device shows the same)
+  may then read ALL TYPES, until you revoke it
+Look at the screen of the device YOU are pairing:
+  six digits there                          -> type them here
+  \"already used\", an error, no digits       -> press Enter: somebody else has this code
+";
+        assert_eq!(question(&waiting), expected);
+        assert_eq!(digits_prompt(60), "Digits (60 s, Enter = refuse): ");
+    }
+
+    #[test]
+    fn digits_are_six_digits() {
+        for (line, expected) in [
+            ("123456\n", Some("123456")),
+            (" 123 456 ", Some("123456")),
+            ("123-456", Some("123456")),
+            ("000000", Some("000000")),
+            ("", None),
+            ("12345", None),
+            ("1234567", None),
+            ("y", None),
+            ("١٢٣٤٥٦", None),
+        ] {
+            assert_eq!(parse_digits(line).as_deref(), expected, "{line:?}");
+        }
+    }
+}
