@@ -101,12 +101,13 @@ pub fn check_leaf(leaf: &[u8], ca: &[u8], server: bool, now: i64) -> Validity {
             match extension.parsed_extension() {
                 ParsedExtension::BasicConstraints(constraints) => says_no_ca = !constraints.ca,
                 ParsedExtension::ExtendedKeyUsage(usage) => has_role = is_only(usage, server),
-                ParsedExtension::KeyUsage(usage) => {
-                    if usage.key_cert_sign() || usage.crl_sign() || !usage.digital_signature() {
-                        return Err("its key usage is not digitalSignature");
-                    }
+                ParsedExtension::KeyUsage(usage)
+                    if usage.key_cert_sign() || usage.crl_sign() || !usage.digital_signature() =>
+                {
+                    return Err("its key usage is not digitalSignature");
                 }
-                ParsedExtension::SubjectAlternativeName(_)
+                ParsedExtension::KeyUsage(_)
+                | ParsedExtension::SubjectAlternativeName(_)
                 | ParsedExtension::AuthorityKeyIdentifier(_)
                 | ParsedExtension::SubjectKeyIdentifier(_) => {}
                 _ if extension.critical => return Err("it has an unknown critical extension"),

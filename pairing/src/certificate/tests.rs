@@ -186,11 +186,11 @@ fn dates_count_from_the_first_to_the_last_second() {
     }
 }
 
-fn constrained(names: Vec<GeneralSubtree>) -> Option<NameConstraints> {
-    Some(NameConstraints {
+fn constrained(names: Vec<GeneralSubtree>) -> NameConstraints {
+    NameConstraints {
         permitted_subtrees: names,
         excluded_subtrees: Vec::new(),
-    })
+    }
 }
 
 /// The profile of a pair's CA, to be spoilt.
@@ -199,7 +199,9 @@ fn ca_profile() -> CertificateParams {
     wanted.distinguished_name.push(DnType::CommonName, "ca");
     wanted.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     wanted.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    wanted.name_constraints = constrained(vec![GeneralSubtree::DnsName("a.internal".into())]);
+    wanted.name_constraints = Some(constrained(vec![GeneralSubtree::DnsName(
+        "a.internal".into(),
+    )]));
     wanted
 }
 
@@ -234,7 +236,8 @@ fn a_ca_must_have_the_profile() {
         ),
         (
             |wanted| {
-                wanted.name_constraints = constrained(vec![GeneralSubtree::DnsName(String::new())]);
+                wanted.name_constraints =
+                    Some(constrained(vec![GeneralSubtree::DnsName(String::new())]));
             },
             untrusted("it has no critical name constraints"),
         ),
@@ -308,7 +311,7 @@ fn a_leaf_must_have_the_profile() {
             |wanted| {
                 wanted
                     .extended_key_usages
-                    .push(ExtendedKeyUsagePurpose::Any)
+                    .push(ExtendedKeyUsagePurpose::Any);
             },
             untrusted(not_client),
         ),

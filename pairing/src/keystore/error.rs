@@ -80,6 +80,10 @@ impl KeyStoreError {
     }
 
     /// What to do next.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "all errors of this crate give their hint in one shape"
+    )]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Damaged { .. } => {

@@ -70,7 +70,7 @@ impl Folder {
     pub(super) fn replace(
         &self,
         name: &str,
-        unique: &[u8; 8],
+        unique: [u8; 8],
         content: &[u8],
     ) -> Result<(), KeyStoreError> {
         self.write_temporary(unique, content, |temporary| {
@@ -83,7 +83,7 @@ impl Folder {
     pub(super) fn create(
         &self,
         name: &str,
-        unique: &[u8; 8],
+        unique: [u8; 8],
         content: &[u8],
     ) -> Result<(), KeyStoreError> {
         self.write_temporary(unique, content, |temporary| {
@@ -127,14 +127,14 @@ impl Folder {
 
     fn write_temporary(
         &self,
-        unique: &[u8; 8],
+        unique: [u8; 8],
         content: &[u8],
         place: impl FnOnce(&str) -> rustix::io::Result<()>,
     ) -> io::Result<()> {
         self.sweep();
         // Held until the file has its name, so that nobody sweeps it away.
         let _shared = self.lock(FlockOperation::NonBlockingLockShared);
-        let name = format!("{TEMPORARY}{}", crate::id::hex(unique));
+        let name = format!("{TEMPORARY}{}", crate::id::hex(&unique));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.handle, &name, flags, Mode::RUSR | Mode::WUSR)?;
         let mut file = File::from(file);

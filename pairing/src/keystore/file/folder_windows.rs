@@ -36,7 +36,7 @@ impl Folder {
     pub(super) fn replace(
         &self,
         name: &str,
-        unique: &[u8; 8],
+        unique: [u8; 8],
         content: &[u8],
     ) -> Result<(), KeyStoreError> {
         let path = self.path.join(name);
@@ -49,7 +49,7 @@ impl Folder {
     pub(super) fn create(
         &self,
         name: &str,
-        unique: &[u8; 8],
+        unique: [u8; 8],
         content: &[u8],
     ) -> Result<(), KeyStoreError> {
         let path = self.path.join(name);
@@ -85,8 +85,8 @@ impl Folder {
             .map_err(|error| failed(&self.path, &error))
     }
 
-    fn write_temporary(&self, unique: &[u8; 8], content: &[u8]) -> io::Result<PathBuf> {
-        let name = format!(".new-{}", crate::id::hex(unique));
+    fn write_temporary(&self, unique: [u8; 8], content: &[u8]) -> io::Result<PathBuf> {
+        let name = format!(".new-{}", crate::id::hex(&unique));
         let path = self.path.join(name);
         let mut file = OpenOptions::new()
             .write(true)

@@ -124,7 +124,7 @@ impl Header {
         // The buffer holds the value in the clear until it is encrypted: wiped if that fails.
         let mut body = zeroize::Zeroizing::new(value.expose().to_vec());
         body.reserve_exact(AES_256_GCM.tag_len());
-        self.cipher(key)?
+        cipher(key)?
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(self.nonce),
                 self.associated(store, item),
@@ -144,8 +144,7 @@ impl Header {
         body: &[u8],
     ) -> Option<Secret> {
         let mut body = zeroize::Zeroizing::new(body.to_vec());
-        let value = self
-            .cipher(key)?
+        let value = cipher(key)?
             .open_in_place(
                 Nonce::assume_unique_for_key(self.nonce),
                 self.associated(store, item),
@@ -155,15 +154,15 @@ impl Header {
         Some(Secret::new(value.to_vec()))
     }
 
-    fn cipher(&self, key: &Secret) -> Option<LessSafeKey> {
-        let key = UnboundKey::new(&AES_256_GCM, key.expose()).ok()?;
-        Some(LessSafeKey::new(key))
-    }
-
     /// Unambiguous: the first two parts have a fixed length.
     fn associated(&self, store: &[u8; 16], item: &str) -> Aad<Vec<u8>> {
         Aad::from([&self.to_bytes(), &store[..], item.as_bytes()].concat())
     }
+}
+
+fn cipher(key: &Secret) -> Option<LessSafeKey> {
+    let key = UnboundKey::new(&AES_256_GCM, key.expose()).ok()?;
+    Some(LessSafeKey::new(key))
 }
 
 const MAGIC: &[u8; 4] = b"HSKS";

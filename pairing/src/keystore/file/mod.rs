@@ -80,7 +80,7 @@ impl FileStore {
             let id: [u8; 16] = self.random()?;
             let sealed = self.seal(STORE, &Secret::new(id.to_vec()))?;
             // If another process was quicker, its id counts.
-            self.folder.create(STORE, &self.random()?, &sealed)?;
+            self.folder.create(STORE, self.random()?, &sealed)?;
         }
         let sealed = self.folder.read(STORE)?.ok_or_else(|| damaged(STORE))?;
         self.unseal(STORE, &sealed)?
@@ -163,7 +163,7 @@ impl KeyStore for FileStore {
             return Err(failed("the item is too large"));
         }
         let sealed = self.seal(item, value)?;
-        self.folder.replace(&name, &self.random()?, &sealed)
+        self.folder.replace(&name, self.random()?, &sealed)
     }
 
     fn delete(&self, item: &str) -> Result<bool, KeyStoreError> {

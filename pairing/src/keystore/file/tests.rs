@@ -293,8 +293,8 @@ mod unix {
     fn the_first_of_two_makers_wins() {
         let (_holder, folder) = folder();
         let folder = Folder::open(folder).unwrap();
-        folder.create("store", &[1; 8], b"first").unwrap();
-        folder.create("store", &[2; 8], b"second").unwrap();
+        folder.create("store", [1; 8], b"first").unwrap();
+        folder.create("store", [2; 8], b"second").unwrap();
         assert_eq!(folder.read("store").unwrap().unwrap(), b"first");
         assert!(
             !folder
