@@ -37,7 +37,7 @@ fn rfc3339_says_milliseconds_only_when_there_are_any() {
 
 #[test]
 fn rfc3339_agrees_with_a_calendar_library() {
-    // Every ten days and some from year 1 to 9999, so that every month and leap rule is met.
+    // Every month and some from year 1 to 9999, so that every month and leap rule is met.
     let mut at = ms("0001-01-01T00:00:00Z");
     while at < ms("9999-12-30T00:00:00Z") {
         let expected = Timestamp::from_millisecond(at).unwrap();
@@ -47,7 +47,7 @@ fn rfc3339_agrees_with_a_calendar_library() {
             format!("{expected:.3}")
         };
         assert_eq!(rfc3339(at), expected);
-        at += 876_543_211;
+        at += 3_210_987_654;
     }
 }
 
