@@ -121,8 +121,8 @@ impl KeyStoreError {
                 ..
             } => {
                 "log in to the desktop, or run `gnome-keyring-daemon --unlock` (it reads the \
-                 password from stdin), then the command again; without a desktop, pair anew with \
-                 `--key-store file`"
+                 password from stdin, and makes a keyring if there is none), then the command \
+                 again; without a desktop, pair anew with `--key-store file`"
             }
             Self::Locked { .. } => "log in, then run the command again",
             Self::Missing {

@@ -40,6 +40,14 @@ pub trait KeyStore: Send + Sync + fmt::Debug {
     /// Deletes it; `false` if there was none.
     fn delete(&self, item: &str) -> Result<bool, KeyStoreError>;
 
+    /// Whether items can be written now: writes one and deletes it. To be asked before a pairing
+    /// begins, so that a locked store does not leave half a pair behind.
+    fn check_writable(&self) -> Result<(), KeyStoreError> {
+        let item = "check";
+        self.write(item, &Secret::new(vec![1]))?;
+        self.delete(item).map(drop)
+    }
+
     /// Puts copies of a pair's certificates (not secret, not trusted) where the system shows
     /// certificates to its user. Only macOS has such a place; elsewhere this does nothing.
     fn publish_certificates(
@@ -179,6 +187,9 @@ pub(crate) mod tests {
         assert!(store.delete("client:a").unwrap());
         assert_eq!(read("client:a"), None);
         assert!(store.delete("client:b").unwrap());
+
+        store.check_writable().unwrap();
+        assert_eq!(read("check"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! its own environment safely.
 
 use std::{
+    collections::VecDeque,
     ffi::OsString,
     process::{Command, Output},
 };
@@ -31,6 +32,10 @@ fn read(store: &dyn KeyStore, item: &str) -> Option<Vec<u8>> {
 }
 
 /// Whether the private Secret Service is there; says so if not.
+#[expect(
+    clippy::print_stdout,
+    reason = "who runs the tests must see what was left out"
+)]
 fn is_private(test: &str) -> bool {
     let there = std::env::var_os("HEALTHSYNC_TEST_SECRET_SERVICE").is_some_and(|on| on == "1");
     if !there {
@@ -46,14 +51,15 @@ fn role() -> Option<String> {
 
 /// Runs the one test again in the given role, through `wrapper`; it must pass.
 fn play(test: &str, role: &str, wrapper: &[&str], settings: &[(&str, &str)]) {
-    let mut words: Vec<OsString> = wrapper.iter().map(OsString::from).collect();
-    words.push(std::env::current_exe().expect("this test binary").into());
+    let mut words: VecDeque<OsString> = wrapper.iter().map(OsString::from).collect();
+    words.push_back(std::env::current_exe().expect("this test binary").into());
+    let program = words.pop_front().expect("a program");
     let Output {
         status,
         stdout,
         stderr,
-    } = Command::new(&words[0])
-        .args(&words[1..])
+    } = Command::new(program)
+        .args(words)
         .args([&format!("secret_service::{test}"), "--exact", "--nocapture"])
         .env(ROLE, role)
         .envs(settings.iter().copied())
@@ -145,6 +151,7 @@ fn a_locked_keyring_is_said_to_be_locked() {
         store.read("client:a").map(drop),
         store.write("client:a", &secret),
         store.write("client:new", &secret),
+        store.check_writable(),
         store.delete("client:a").map(drop),
     ] {
         let error = result.expect_err("the keyring is locked");
