@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::kind::Selector;
+use crate::{api::Code, kind::Selector, report::Hint};
 
 /// Which samples, in the order (type, start, id).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,16 @@ impl Query {
 #[error("the end of the range is not after its start")]
 pub struct InvalidRange;
 
+impl Hint for InvalidRange {
+    fn code(&self) -> &'static str {
+        Code::InvalidRange.as_str()
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(Code::InvalidRange.advice().to_owned())
+    }
+}
+
 /// A position in the order (type, start, id); opaque text to clients.
 ///
 /// The text is lower-case hexadecimal, so it needs no escape in a URL or a header:
@@ -73,6 +83,16 @@ impl fmt::Display for Cursor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not a cursor of this server")]
 pub struct InvalidCursor;
+
+impl Hint for InvalidCursor {
+    fn code(&self) -> &'static str {
+        Code::InvalidCursor.as_str()
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(Code::InvalidCursor.advice().to_owned())
+    }
+}
 
 impl FromStr for Cursor {
     type Err = InvalidCursor;

@@ -2,6 +2,8 @@
 
 use jiff::{Span, Timestamp, Zoned, civil, tz::TimeZone};
 
+use crate::{api::Code, report::Hint};
+
 const DAY_MS: i64 = 86_400_000;
 
 /// RFC 3339 in UTC, milliseconds only when there are any (`2026-01-10T05:00:00Z`).
@@ -160,6 +162,20 @@ pub fn day_start(zone: &TimeZone, now_ms: i64, days_back: i64) -> i64 {
 pub struct InvalidTime {
     /// What was written.
     pub text: String,
+}
+
+impl Hint for InvalidTime {
+    fn code(&self) -> &'static str {
+        Code::InvalidRange.as_str()
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            "write a date (`2026-01-10`), a local time (`2026-01-10T05:00`), RFC 3339 \
+             (`2026-01-10T05:00:00Z`), `now`, `today` or `yesterday`"
+                .to_owned(),
+        )
+    }
 }
 
 #[cfg(test)]
