@@ -1,5 +1,18 @@
 //! Integration tests of the trust layer: one binary, one module a subject.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on says so and stops"
+)]
 
+mod data_port;
+mod fake;
+mod host;
+mod life;
+mod misbehaving_client;
+mod misbehaving_server;
+mod pairing;
 mod secret_confinement;
 #[cfg(target_os = "linux")]
 mod secret_service;

@@ -1,0 +1,476 @@
+//! The data port: who comes in, and which alert the others get.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use healthsync_pairing::{
+    credentials::{ClientCredentials, HostCredentials},
+    device::DeviceKey,
+    enroll::host::Approval,
+    id::PairId,
+    tls::{
+        client::{Shown, configuration, look},
+        failure::{Failure, cause},
+    },
+    trust::Refusal,
+};
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+
+use crate::{
+    fake::{client, private},
+    host::{DAY, Host, peer},
+};
+
+async fn seen(host: &Host, credentials: &ClientCredentials) -> Result<Shown, Failure> {
+    let configuration = configuration(credentials, &host.environment()).expect("a configuration");
+    look(
+        configuration,
+        &credentials.pair,
+        host.address,
+        Duration::from_secs(5),
+    )
+    .await
+}
+
+/// The alert that a client gets: in the handshake, or after it.
+async fn alert(address: SocketAddr, configuration: ClientConfig, name: &str) -> Option<String> {
+    let tcp = TcpStream::connect(address).await.expect("connected");
+    let name = ServerName::try_from(name.to_owned()).expect("a name");
+    let error = match TlsConnector::from(Arc::new(configuration))
+        .connect(name, tcp)
+        .await
+    {
+        Err(error) => error,
+        Ok(mut stream) => {
+            let read = timeout(Duration::from_millis(500), stream.read(&mut [0; 1])).await;
+            match read {
+                // Silence: we are in.
+                Err(_) => return None,
+                Ok(read) => read.expect_err("an alert"),
+            }
+        }
+    };
+    Some(cause(&error).expect("a cause").alert.expect("an alert"))
+}
+
+fn own(credentials: &ClientCredentials) -> Option<(Vec<u8>, PrivateKeyDer<'static>)> {
+    Some((credentials.leaf.clone(), private(&credentials.key)))
+}
+
+const DATA: &[&str] = &["h2", "http/1.1"];
+
+#[tokio::test]
+async fn a_pair_comes_in_with_its_own_certificate() {
+    let mut host = Host::start().await;
+    let credentials = host.paired("device").await;
+    let shown = seen(&host, &credentials).await.expect("in");
+    assert_eq!(shown.alpn.as_deref(), Some("h2"));
+    let visit = host.visits.recv().await.expect("a visit");
+    assert_eq!(visit, Ok(Some(peer(&credentials))));
+
+    // By the other name too, with HTTP/1.1 alone, or without any list.
+    for (name, alpn) in [
+        (credentials.pair.local_name(), DATA),
+        (credentials.pair.server_name(), &["http/1.1"][..]),
+        (credentials.pair.server_name(), &[]),
+    ] {
+        let configuration = client(alpn, own(&credentials));
+        assert_eq!(
+            alert(host.address, configuration, &name).await,
+            None,
+            "{name} {alpn:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn refused_clients_get_the_exact_alert() {
+    let mut host = Host::start().await;
+    let a = host.paired("a").await;
+    let b = host.paired("b").await;
+    let (at_a, at_b) = (a.pair.server_name(), b.pair.server_name());
+    let nobody = PairId([1; 16]).server_name();
+    let stranger = DeviceKey::generate().expect("a key");
+    let self_signed =
+        healthsync_pairing::ca::window_certificate(&stranger, &host.environment()).expect("one");
+
+    let cases = [
+        (
+            "no certificate",
+            client(DATA, None),
+            &at_a,
+            "certificate_required",
+        ),
+        (
+            "pair_a_on_pair_b",
+            client(DATA, own(&a)),
+            &at_b,
+            "unknown_ca",
+        ),
+        (
+            "pair_b_on_pair_a",
+            client(DATA, own(&b)),
+            &at_a,
+            "unknown_ca",
+        ),
+        (
+            "self-signed",
+            client(DATA, Some((self_signed, private(&stranger)))),
+            &at_a,
+            "unknown_ca",
+        ),
+        (
+            "unknown pair",
+            client(DATA, own(&a)),
+            &nobody,
+            "unrecognized_name",
+        ),
+        (
+            "foreign name",
+            client(DATA, own(&a)),
+            &"localhost".to_owned(),
+            "unrecognized_name",
+        ),
+        (
+            "no name",
+            client(DATA, own(&a)),
+            &"127.0.0.1".to_owned(),
+            "unrecognized_name",
+        ),
+        (
+            "alpn_list_mixed",
+            client(&["h2", "healthsync-pair/1"], own(&a)),
+            &at_a,
+            "no_application_protocol",
+        ),
+        (
+            "unknown protocol",
+            client(&["h3"], own(&a)),
+            &at_a,
+            "no_application_protocol",
+        ),
+        (
+            "renewal",
+            client(&["healthsync-renew/1"], own(&a)),
+            &at_a,
+            "no_application_protocol",
+        ),
+        (
+            "no window",
+            client(&["healthsync-pair/1"], None),
+            &at_a,
+            "no_application_protocol",
+        ),
+    ];
+    for (what, configuration, name, expected) in cases {
+        let got = alert(host.address, configuration, name).await;
+        assert_eq!(got.as_deref(), Some(expected), "{what}");
+        assert!(
+            host.visits.recv().await.expect("a visit").is_err(),
+            "{what}"
+        );
+    }
+
+    // A window changes nothing for the others.
+    let (_window, _invite) = host.window(Approval::Digits);
+    let got = alert(host.address, client(DATA, None), &at_a).await;
+    assert_eq!(got.as_deref(), Some("certificate_required"));
+    let got = alert(
+        host.address,
+        client(&["h2", "healthsync-pair/1"], None),
+        &at_a,
+    )
+    .await;
+    assert_eq!(got.as_deref(), Some("no_application_protocol"));
+    assert!(seen(&host, &a).await.is_ok());
+}
+
+/// A client that leaves the alert to find it: with a body on its way, the connection is not reset
+/// before the alert is read.
+#[tokio::test]
+async fn the_alert_survives_a_request_on_its_way() {
+    let mut host = Host::start().await;
+    let credentials = host.paired("device").await;
+    let name = ServerName::try_from(credentials.pair.server_name()).expect("a name");
+    for _ in 0..20 {
+        let tcp = TcpStream::connect(host.address).await.expect("connected");
+        let connector = TlsConnector::from(Arc::new(client(DATA, None)));
+        let mut stream = connector
+            .connect(name.clone(), tcp)
+            .await
+            .expect("a handshake");
+        let mut error = stream.write_all(&[b'x'; 20_000]).await.err();
+        if error.is_none() {
+            error = stream.read(&mut [0; 1]).await.err();
+        }
+        let failure = cause(&error.expect("refused")).expect("a cause");
+        assert_eq!(failure.code, "NO_CLIENT_CERTIFICATE");
+    }
+}
+
+#[tokio::test]
+async fn revoked_devices_are_told_so() {
+    let mut host = Host::start().await;
+    let credentials = host.paired("laptop").await;
+    let other = host.paired("other").await;
+    let item = HostCredentials::item(&credentials.pair);
+    let stored = |host: &Host| {
+        use healthsync_pairing::keystore::KeyStore as _;
+        let item = host.keys.read(&item).expect("reads").expect("an item");
+        HostCredentials::decode(&item).expect("decodes")
+    };
+    assert!(stored(&host).ca_key.is_some());
+    assert!(seen(&host, &credentials).await.is_ok());
+
+    let mut revocations = host.trust.revocations();
+    let record = host.trust.revoke("laptop").expect("revoked");
+    assert_eq!(record.pair, credentials.pair);
+    assert_eq!(revocations.recv().await, Ok(credentials.pair));
+    assert_eq!(
+        host.trust.authorize(&peer(&credentials)),
+        Err(Refusal::Revoked)
+    );
+    assert!(host.acknowledge(&credentials).is_err());
+    // The CA can sign nothing more; the server's own leaf stays, to say why.
+    assert!(stored(&host).ca_key.is_none());
+
+    let check = async |host: &Host| {
+        let failure = seen(host, &credentials).await.expect_err("refused");
+        assert_eq!(failure.code, "CERT_REVOKED");
+        assert_eq!(failure.alert.as_deref(), Some("certificate_revoked"));
+    };
+    check(&host).await;
+    assert!(seen(&host, &other).await.is_ok());
+    host.trust
+        .revoke(&credentials.pair.to_string())
+        .expect("again");
+
+    // A restart revives nobody.
+    let host = host.restart().await;
+    check(&host).await;
+    assert!(seen(&host, &other).await.is_ok());
+
+    // When its server leaf has ended the pair is as good as unknown, and its item is swept.
+    host.clock.turn(91 * DAY);
+    let failure = seen(&host, &credentials).await.expect_err("refused");
+    assert_eq!(failure.alert.as_deref(), Some("unrecognized_name"));
+    let host = host.restart().await;
+    assert_eq!(host.keys.0.items(), [HostCredentials::item(&other.pair)]);
+    assert!(seen(&host, &other).await.is_ok());
+}
+
+#[tokio::test]
+async fn revoked_cannot_resume() {
+    let mut host = Host::start().await;
+    let credentials = host.paired("device").await;
+    // A client that would resume if it could.
+    let configuration = Arc::new(client(DATA, own(&credentials)));
+    let name = ServerName::try_from(credentials.pair.server_name()).expect("a name");
+    for _ in 0..2 {
+        let tcp = TcpStream::connect(host.address).await.expect("connected");
+        let connector = TlsConnector::from(Arc::clone(&configuration));
+        let mut stream = connector
+            .connect(name.clone(), tcp)
+            .await
+            .expect("a handshake");
+        stream.write_all(b"x").await.expect("sent");
+        stream.read_exact(&mut [0; 1]).await.expect("echoed");
+        let connection = stream.get_ref().1;
+        assert_eq!(
+            connection.handshake_kind(),
+            Some(rustls::HandshakeKind::Full)
+        );
+        assert_eq!(connection.tls13_tickets_received(), 0);
+    }
+    host.trust
+        .revoke(&credentials.pair.to_string())
+        .expect("revoked");
+    let got = alert(
+        host.address,
+        ClientConfig::clone(&configuration),
+        &credentials.pair.server_name(),
+    );
+    assert_eq!(got.await.as_deref(), Some("certificate_revoked"));
+}
+
+/// Certificates that this pair's own CA signed, for every kind of key but the recorded one.
+#[tokio::test]
+async fn verifier_rejects_every_foreign_key() {
+    use healthsync_pairing::keystore::KeyStore as _;
+    let mut host = Host::start().await;
+    let credentials = host.paired("device").await;
+    let item = host
+        .keys
+        .read(&HostCredentials::item(&credentials.pair))
+        .expect("reads");
+    let authority = HostCredentials::decode(&item.expect("an item")).expect("decodes");
+    let ca_key = authority.ca_key.as_ref().expect("a key");
+    let issuer =
+        rcgen::Issuer::from_ca_cert_der(&CertificateDer::from(authority.ca.as_slice()), ca_key);
+    let issuer = issuer.expect("an issuer");
+    let name = credentials.pair.server_name();
+
+    for algorithm in [
+        &rcgen::PKCS_ECDSA_P256_SHA256,
+        &rcgen::PKCS_ECDSA_P384_SHA384,
+        &rcgen::PKCS_ECDSA_P521_SHA512,
+        &rcgen::PKCS_ED25519,
+        &rcgen::PKCS_RSA_SHA256,
+    ] {
+        let key = rcgen::KeyPair::generate_for(algorithm).expect("a key");
+        let mut wanted = rcgen::CertificateParams::default();
+        wanted.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        wanted.not_after = rcgen::date_time_ymd(2030, 1, 1);
+        wanted.is_ca = rcgen::IsCa::ExplicitNoCa;
+        wanted.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
+        wanted.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let san = format!("urn:healthsync:pair:{}", credentials.pair);
+        wanted.subject_alt_names = vec![rcgen::SanType::URI(san.try_into().expect("a URI"))];
+        let leaf = wanted.signed_by(&key, &issuer).expect("a certificate");
+        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let identity = Some((leaf.der().to_vec(), private));
+        let got = alert(host.address, client(DATA, identity), &name).await;
+        assert_eq!(got.as_deref(), Some("access_denied"), "{algorithm:?}");
+    }
+    // The right certificate, cut short or changed.
+    let mut changed = credentials.leaf.clone();
+    let last = changed.len() - 1;
+    changed[last] ^= 1;
+    for (leaf, expected) in [
+        (credentials.leaf[..last].to_vec(), "bad_certificate"),
+        (changed, "decrypt_error"),
+    ] {
+        let configuration = lenient(leaf, &credentials.key);
+        let got = alert(host.address, configuration, &name).await;
+        assert_eq!(got.as_deref(), Some(expected));
+    }
+    // cert_without_key: the right certificate, signed for by another key.
+    let thief = DeviceKey::generate().expect("a key");
+    let configuration = lenient(credentials.leaf.clone(), &thief);
+    let got = alert(host.address, configuration, &name).await;
+    assert_eq!(got.as_deref(), Some("decrypt_error"));
+    assert!(seen(&host, &credentials).await.is_ok());
+}
+
+/// A client whose own library does not look at its certificate.
+fn lenient(leaf: Vec<u8>, key: &DeviceKey) -> ClientConfig {
+    let signer = rustls::crypto::aws_lc_rs::sign::any_ecdsa_type(&private(key)).expect("a key");
+    let certified = rustls::sign::CertifiedKey::new(vec![CertificateDer::from(leaf)], signer);
+    let mut configuration = client(DATA, None);
+    configuration.client_auth_cert_resolver =
+        Arc::new(rustls::sign::SingleCertAndKey::from(certified));
+    configuration
+}
+
+/// A TLS 1.2 ClientHello written by hand: our own TLS library does not offer 1.2.
+#[tokio::test]
+async fn no_downgrade() {
+    let mut host = Host::start().await;
+    let credentials = host.paired("device").await;
+    let name = credentials.pair.server_name().into_bytes();
+    let sized = |bytes: &[u8]| {
+        let length = u16::try_from(bytes.len()).expect("short").to_be_bytes();
+        [&length[..], bytes].concat()
+    };
+    let server_name = sized(&[&[0][..], &sized(&name)].concat());
+    let extensions = [
+        [&[0, 0][..], &sized(&server_name)].concat(),
+        // supported_groups: secp256r1; ec_point_formats: uncompressed; signature_algorithms.
+        vec![0, 10, 0, 4, 0, 2, 0, 23],
+        vec![0, 11, 0, 2, 1, 0],
+        vec![0, 13, 0, 4, 0, 2, 4, 3],
+    ]
+    .concat();
+    let hello = [
+        &[3, 3][..],
+        &[7; 32],
+        &[0],
+        &[0, 2, 0xc0, 0x2b],
+        &[1, 0],
+        &sized(&extensions),
+    ]
+    .concat();
+    let length = u32::try_from(hello.len()).expect("short").to_be_bytes();
+    let message = [&[1][..], &length[1..], &hello].concat();
+    let record = [&[22, 3, 1][..], &sized(&message)].concat();
+
+    let mut stream = TcpStream::connect(host.address).await.expect("connected");
+    stream.write_all(&record).await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    assert_eq!(answer, [21, 3, 3, 0, 2, 2, 70], "not protocol_version");
+}
+
+#[tokio::test]
+async fn what_is_not_tls_is_turned_away() {
+    let mut host = Host::start().await;
+    let mut stream = TcpStream::connect(host.address).await.expect("connected");
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an end");
+    assert_eq!(host.visits.recv().await, Some(Err("not a TLS client")));
+
+    // Nothing at all: the door waits five seconds and no longer.
+    let _silent = TcpStream::connect(host.address).await.expect("connected");
+    tokio::task::yield_now().await;
+    tokio::time::pause();
+    assert_eq!(
+        host.visits.recv().await,
+        Some(Err("no ClientHello in time"))
+    );
+}
+
+#[tokio::test]
+async fn a_server_leaf_is_made_anew_in_time() {
+    let mut host = Host::start().await;
+    let credentials = host.paired("device").await;
+    let first = seen(&host, &credentials).await.expect("in").server_leaf;
+    host.clock.turn(59 * DAY);
+    assert_eq!(
+        seen(&host, &credentials).await.expect("in").server_leaf,
+        first
+    );
+    host.clock.turn(2 * DAY);
+    let second = seen(&host, &credentials).await.expect("in").server_leaf;
+    assert_ne!(second, first);
+    assert_eq!(
+        seen(&host, &credentials).await.expect("in").server_leaf,
+        second
+    );
+    let host = host.restart().await;
+    assert_eq!(
+        seen(&host, &credentials).await.expect("in").server_leaf,
+        second
+    );
+}
+
+#[tokio::test]
+async fn time_matrix() {
+    let mut host = Host::start().await;
+    let credentials = host.paired("device").await;
+    assert!(host.trust.authorize(&peer(&credentials)).is_ok());
+    // long_connection_expires: the handshake is long over, the request is refused.
+    host.clock.turn(365 * DAY + 1);
+    assert_eq!(
+        host.trust.authorize(&peer(&credentials)),
+        Err(Refusal::Expired)
+    );
+    let failure = seen(&host, &credentials).await.expect_err("refused");
+    assert_eq!(failure.code, "CERT_HAS_EXPIRED");
+    assert_eq!(failure.alert.as_deref(), Some("certificate_expired"));
+    // The CA's own end, by the client's clock.
+    host.clock.turn(5 * 365 * DAY);
+    let failure = seen(&host, &credentials).await.expect_err("refused");
+    assert_eq!(failure.code, "CERT_HAS_EXPIRED");
+}
