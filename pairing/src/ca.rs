@@ -215,6 +215,7 @@ fn encoding(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Issue
 const SERIAL_NUMBER: [u64; 4] = [2, 5, 4, 5];
 
 #[cfg(test)]
+#[expect(clippy::unwrap_in_result, reason = "the result is what is tested")]
 mod tests {
     use std::sync::Arc;
 

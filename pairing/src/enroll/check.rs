@@ -85,6 +85,7 @@ fn is_for(ca: &[u8], pair: &PairId) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_in_result, reason = "the result is what is tested")]
 mod tests {
     use std::{net::IpAddr, sync::Arc};
 

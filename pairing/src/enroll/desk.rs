@@ -339,9 +339,9 @@ impl Eviction {
 
 impl Admission {
     /// The start of the transcript, if `session` is this window's.
-    pub(crate) fn transcript(&self, session: &[u8; 8], exporter: [u8; 32]) -> Option<Transcript> {
+    pub(crate) fn transcript(&self, session: [u8; 8], exporter: [u8; 32]) -> Option<Transcript> {
         self.with(|live| {
-            equal(session, &live.opening.session)
+            equal(&session, &live.opening.session)
                 .then(|| Transcript::new(exporter, &live.opening.key, &live.opening.secret))
         })
         .flatten()
@@ -415,7 +415,7 @@ impl Admission {
         }
         let live = state.live.take()?;
         live.closing.send_replace(Some(Closing::Used));
-        Some(live.opening.events.clone())
+        Some(live.opening.events)
     }
 
     /// Closes the window if this connection holds its slot.

@@ -132,6 +132,10 @@ pub fn hello_without_tag(whole: &[u8]) -> Result<&[u8], Malformed> {
 }
 
 /// F2: the server's choice and its commitment.
+#[expect(
+    clippy::struct_field_names,
+    reason = "frame and field have the protocol's names"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
     /// Highest version in common.

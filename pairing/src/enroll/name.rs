@@ -59,10 +59,9 @@ fn is_allowed(c: char) -> bool {
     match c {
         // Hangul fillers are letters that show nothing.
         '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => false,
-        ' '..='~' => true,
         // Combining accents, as macOS writes them; dashes, quotes, bullet, ellipsis.
         '\u{300}'..='\u{36f}' | '\u{2010}'..='\u{2015}' | '\u{2018}'..='\u{201f}' => c != '\u{34f}',
-        '\u{b7}' | '\u{2022}' | '\u{2026}' => true,
+        ' '..='~' | '\u{b7}' | '\u{2022}' | '\u{2026}' => true,
         _ => c.is_alphanumeric(),
     }
 }

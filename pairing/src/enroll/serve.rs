@@ -83,195 +83,189 @@ pub(crate) async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut wire = Wire(stream);
-    let mut closing = admission.closing.clone();
     let evicted = admission.evicted.take();
-    let exchange = async {
+    let mut exchange = Exchange {
+        trust,
+        wire: Wire(stream),
+        closing: admission.closing.clone(),
+        admission,
+    };
+    let whole = async {
         // Who takes the slot leaves the queue, which also ends the wait for eviction: so the
         // exchange is looked at first.
         let (transcript, nonce) = tokio::select! {
             biased;
-            greeted = greet(trust, &admission, &mut wire, &mut closing, exporter) => greeted?,
+            greeted = exchange.greet(exporter) => greeted?,
             () = evicted => return Err(Fault::silent("too many connections for pairing")),
         };
-        enrol(
-            trust,
-            &admission,
-            &mut wire,
-            &mut closing,
-            transcript,
-            nonce,
-            from,
-        )
-        .await
+        exchange.enrol(transcript, nonce, from).await
     };
-    let outcome = timeout_at(accepted + CONNECTION_TIME, exchange)
-        .await
-        .unwrap_or(Err(Fault::said(
-            "the pairing took too long",
-            Abort::Refused,
-        )
-        .with_code("PAIRING_TIMEOUT")));
+    let outcome = timeout_at(accepted + CONNECTION_TIME, whole).await;
+    let outcome = outcome.unwrap_or_else(|_| {
+        let fault = Fault::said("the pairing took too long", Abort::Refused);
+        Err(fault.with_code("PAIRING_TIMEOUT"))
+    });
     match outcome {
         Ok(()) => {
-            wire.close(None).await;
+            exchange.wire.close(None).await;
             Ok(())
         }
         Err(fault) => {
-            admission.give_up(fault.code);
+            exchange.admission.give_up(fault.code);
             if fault.abort.is_some() {
-                wire.close(fault.abort.as_ref()).await;
+                exchange.wire.close(fault.abort.as_ref()).await;
             }
             Err(fault.reason)
         }
     }
 }
 
-/// F1 to F3: until the device has the window's slot. Gives nS, which is still secret.
-async fn greet<S>(
-    trust: &Trust,
-    admission: &Admission,
-    wire: &mut Wire<S>,
-    closing: &mut watch::Receiver<Option<Closing>>,
-    exporter: [u8; 32],
-) -> Result<(Transcript, [u8; 32]), Fault>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    const NOT_OURS: Fault = Fault::silent("not a hello of this window");
-    let f1 = unless_closed(closing, wire.read(kind::HELLO, FRAME_TIME))
-        .await
-        .map_err(|_| Fault::silent("the window closed"))?
-        .map_err(|_| NOT_OURS)?;
-    let versions = Hello::read_versions(body(&f1)).map_err(|_| NOT_OURS)?;
-    if !versions.contains(&VERSION) {
-        let abort = Abort::Version(vec![VERSION]);
-        return Err(Fault::said("no version in common", abort));
-    }
-    let hello = Hello::read(body(&f1)).map_err(|_| NOT_OURS)?;
-    if hello.mode == Mode::Code {
-        return Err(Fault::said("typed codes are off", Abort::ModeOff));
-    }
-    let mut transcript = admission
-        .transcript(&hello.session, exporter)
-        .ok_or(NOT_OURS)?;
-    let tag = hello_without_tag(&f1)
-        .and_then(|covered| transcript.hello_tag(covered))
-        .map_err(|_| NOT_OURS)?;
-    if !equal(&tag, &hello.tag) {
-        return Err(NOT_OURS);
-    }
-    granted(admission.greet(), closing)?;
-    transcript.add(&f1);
-
-    let mut nonce = [0; 32];
-    trust
-        .environment()
-        .entropy
-        .fill(&mut nonce)
-        .map_err(|_| INTERNAL)?;
-    let f2 = Share {
-        version: VERSION,
-        share: Vec::new(),
-        commit: transcript.commit(&nonce),
-    }
-    .write()?;
-    wire.write(&f2).await.map_err(broken)?;
-    transcript.add(&f2);
-
-    let f3 = unless_closed(closing, wire.read(kind::PROOF, FRAME_TIME))
-        .await
-        .map_err(left_behind)?
-        .map_err(broken)?;
-    let proof = read_proof(body(&f3)).map_err(|_| Fault::silent("a malformed frame"))?;
-    if !equal(&proof, &transcript.client_proof()?) {
-        return Err(Fault::silent("a wrong proof"));
-    }
-    granted(admission.take_slot(), closing)?;
-    transcript.add(&f3);
-    Ok((transcript, nonce))
+struct Exchange<'a, S> {
+    trust: &'a Arc<Trust>,
+    admission: Admission,
+    wire: Wire<S>,
+    closing: watch::Receiver<Option<Closing>>,
 }
 
-/// F4 to F7: the device has the slot.
-async fn enrol<S>(
-    trust: &Arc<Trust>,
-    admission: &Admission,
-    wire: &mut Wire<S>,
-    closing: &mut watch::Receiver<Option<Closing>>,
-    mut transcript: Transcript,
-    nonce: [u8; 32],
-    from: SocketAddr,
-) -> Result<(), Fault>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let f4 = write_proof(kind::CONFIRM, &transcript.server_proof()?)?;
-    wire.write(&f4).await.map_err(spoiled)?;
-    transcript.add(&f4);
+impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
+    /// F1 to F3: until the device has the window's slot. Gives nS, which is still secret.
+    async fn greet(&mut self, exporter: [u8; 32]) -> Result<(Transcript, [u8; 32]), Fault> {
+        const NOT_OURS: Fault = Fault::silent("not a hello of this window");
+        let f1 = unless_closed(&mut self.closing, self.wire.read(kind::HELLO, FRAME_TIME))
+            .await
+            .map_err(|_| Fault::silent("the window closed"))?
+            .map_err(|_| NOT_OURS)?;
+        let versions = Hello::read_versions(body(&f1)).map_err(|_| NOT_OURS)?;
+        if !versions.contains(&VERSION) {
+            let abort = Abort::Version(vec![VERSION]);
+            return Err(Fault::said("no version in common", abort));
+        }
+        let hello = Hello::read(body(&f1)).map_err(|_| NOT_OURS)?;
+        if hello.mode == Mode::Code {
+            return Err(Fault::said("typed codes are off", Abort::ModeOff));
+        }
+        let mut transcript = self
+            .admission
+            .transcript(hello.session, exporter)
+            .ok_or(NOT_OURS)?;
+        let tag = hello_without_tag(&f1)
+            .and_then(|covered| transcript.hello_tag(covered))
+            .map_err(|_| NOT_OURS)?;
+        if !equal(&tag, &hello.tag) {
+            return Err(NOT_OURS);
+        }
+        granted(self.admission.greet(), &self.closing)?;
+        transcript.add(&f1);
 
-    let f5 = unless_closed(closing, wire.read(kind::ENROL, FRAME_TIME))
-        .await
-        .map_err(|_| REFUSED)?
-        .map_err(spoiled)?;
-    let enrol = Enrol::read(body(&f5)).map_err(|_| BAD_ENROLMENT)?;
-    let name = check(trust, admission, &transcript, &enrol)?;
-    let replaces = enrol.replaces.as_ref().map(|old| PairId(old.pair));
-    transcript.add(&f5);
+        let mut nonce = [0; 32];
+        self.trust
+            .environment()
+            .entropy
+            .fill(&mut nonce)
+            .map_err(|_| INTERNAL)?;
+        let f2 = Share {
+            version: VERSION,
+            share: Vec::new(),
+            commit: transcript.commit(&nonce),
+        }
+        .write()?;
+        self.wire.write(&f2).await.map_err(broken)?;
+        transcript.add(&f2);
 
-    let digits = transcript.digits(&nonce)?;
-    let f6 = Pending {
-        nonce,
-        seconds: DECISION_SECONDS,
-    }
-    .write()?;
-    wire.write(&f6).await.map_err(spoiled)?;
-    transcript.add(&f6);
-
-    let wanted = HostEvent::DigitsWanted {
-        name: name.clone(),
-        key: KeyDigest::of_spki(&enrol.spki),
-        from,
-        seconds: DECISION_SECONDS,
-        replaces,
-    };
-    let decided = admission.ask(digits, wanted).ok_or(REFUSED)?;
-    tokio::select! {
-        biased;
-        decision = decided => match decision {
-            Ok(Decision::Approved) => {}
-            Ok(Decision::Refused) | Err(_) => return Err(REFUSED),
-        },
-        early = wire.anything() => return Err(spoiled(early)),
-        () = sleep(Duration::from_secs(DECISION_SECONDS.into())) => return Err(
-            Fault::said("nobody decided in time", Abort::Refused).with_code("PAIRING_TIMEOUT"),
-        ),
+        let f3 = unless_closed(&mut self.closing, self.wire.read(kind::PROOF, FRAME_TIME))
+            .await
+            .map_err(left_behind)?
+            .map_err(broken)?;
+        let proof = read_proof(body(&f3)).map_err(|_| Fault::silent("a malformed frame"))?;
+        if !equal(&proof, &transcript.client_proof()?) {
+            return Err(Fault::silent("a wrong proof"));
+        }
+        granted(self.admission.take_slot(), &self.closing)?;
+        transcript.add(&f3);
+        Ok((transcript, nonce))
     }
 
-    let new = NewPair {
-        pair: transcript.pair_id()?,
-        spki: enrol.spki,
-        name,
-        replaces,
-        discovery_key: transcript.discovery_key()?,
-        leaf_days: admission.settings.leaf_days,
-    };
-    let certificates = trust.issue(new).await.map_err(|error| {
-        tracing::error!(%error, code = error.code(), "the new pair could not be stored");
-        INTERNAL
-    })?;
-    let f7 = Issued {
-        leaf: certificates.leaf,
-        ca: certificates.ca,
-        renew_after: certificates.renew_after,
-        addresses: admission.settings.addresses.clone(),
-        server_name: admission.settings.server_name.clone().into_bytes(),
+    /// F4 to F7: the device has the slot.
+    async fn enrol(
+        &mut self,
+        mut transcript: Transcript,
+        nonce: [u8; 32],
+        from: SocketAddr,
+    ) -> Result<(), Fault> {
+        let f4 = write_proof(kind::CONFIRM, &transcript.server_proof()?)?;
+        self.wire
+            .write(&f4)
+            .await
+            .map_err(|error| spoiled(&error))?;
+        transcript.add(&f4);
+
+        let f5 = unless_closed(&mut self.closing, self.wire.read(kind::ENROL, FRAME_TIME))
+            .await
+            .map_err(|_| REFUSED)?
+            .map_err(|error| spoiled(&error))?;
+        let enrol = Enrol::read(body(&f5)).map_err(|_| BAD_ENROLMENT)?;
+        let name = check(self.trust, &self.admission, &transcript, &enrol)?;
+        let replaces = enrol.replaces.as_ref().map(|old| PairId(old.pair));
+        transcript.add(&f5);
+
+        let digits = transcript.digits(&nonce)?;
+        let f6 = Pending {
+            nonce,
+            seconds: DECISION_SECONDS,
+        }
+        .write()?;
+        self.wire
+            .write(&f6)
+            .await
+            .map_err(|error| spoiled(&error))?;
+        transcript.add(&f6);
+
+        let wanted = HostEvent::DigitsWanted {
+            name: name.clone(),
+            key: KeyDigest::of_spki(&enrol.spki),
+            from,
+            seconds: DECISION_SECONDS,
+            replaces,
+        };
+        let decided = self.admission.ask(digits, wanted).ok_or(REFUSED)?;
+        tokio::select! {
+            biased;
+            decision = decided => match decision {
+                Ok(Decision::Approved) => {}
+                Ok(Decision::Refused) | Err(_) => return Err(REFUSED),
+            },
+            early = self.wire.anything() => return Err(spoiled(&early)),
+            () = sleep(Duration::from_secs(DECISION_SECONDS.into())) => return Err(
+                Fault::said("nobody decided in time", Abort::Refused).with_code("PAIRING_TIMEOUT"),
+            ),
+        }
+
+        let new = NewPair {
+            pair: transcript.pair_id()?,
+            spki: enrol.spki,
+            name,
+            replaces,
+            discovery_key: transcript.discovery_key()?,
+            leaf_days: self.admission.settings.leaf_days,
+        };
+        let certificates = self.trust.issue(new).await.map_err(|error| {
+            tracing::error!(%error, code = error.code(), "the new pair could not be stored");
+            INTERNAL
+        })?;
+        let f7 = Issued {
+            leaf: certificates.leaf,
+            ca: certificates.ca,
+            renew_after: certificates.renew_after,
+            addresses: self.admission.settings.addresses.clone(),
+            server_name: self.admission.settings.server_name.clone().into_bytes(),
+        }
+        .write()?;
+        // From here on the person waits for the acknowledgement, which may come before this returns.
+        if let Some(events) = self.admission.finish() {
+            self.trust.expect_acknowledgement(certificates.pair, events);
+        }
+        self.wire.write(&f7).await.map_err(broken)
     }
-    .write()?;
-    // From here on the person waits for the acknowledgement, which may come before this returns.
-    if let Some(events) = admission.finish() {
-        trust.expect_acknowledgement(certificates.pair, events);
-    }
-    wire.write(&f7).await.map_err(broken)
 }
 
 /// What the device says about itself: its own key signed it, the key is new here, the old pair's
@@ -314,7 +308,7 @@ fn broken(_: WireError) -> Fault {
 }
 
 /// With the slot: Abort 4, and the window closes.
-fn spoiled(error: WireError) -> Fault {
+fn spoiled(error: &WireError) -> Fault {
     let fault = Fault::said("the exchange broke off", Abort::Refused);
     match error {
         WireError::Late => fault.with_code("PAIRING_TIMEOUT"),

@@ -1,15 +1,23 @@
 //! The client's configuration and a bare connection.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
     SignatureScheme,
     client::{
-        Resumption, WebPkiServerVerifier,
+        ResolvesClientCert, Resumption, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    sign::CertifiedKey,
 };
 use tokio::{
     io::AsyncReadExt,
@@ -18,7 +26,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::failure::{Failure, PinError, Subject, cause, of_io};
+use super::{
+    failure::{Failure, PinError, Subject, cause, of_io},
+    identity::identity,
+};
 use crate::{
     certificate::{Certificate, Validity, check_ca},
     credentials::ClientCredentials,
@@ -37,18 +48,14 @@ pub fn configuration(
 ) -> Result<Arc<ClientConfig>, ConfigurationError> {
     let refused = |error: rustls::Error| ConfigurationError(error.into());
     let verifier = PinnedCa::new(&credentials.ca)?;
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(
-        credentials.key.pkcs8().expose().to_vec(),
-    ));
-    let leaf = CertificateDer::from(credentials.leaf.clone());
+    let identity = identity(&credentials.key, credentials.leaf.clone()).map_err(refused)?;
     let mut wanted =
         ClientConfig::builder_with_details(super::provider(), super::time(environment))
             .with_protocol_versions(super::VERSIONS)
             .map_err(refused)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_auth_cert(vec![leaf], key)
-            .map_err(refused)?;
+            .with_client_cert_resolver(identity);
     wanted.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     wanted.resumption = Resumption::disabled();
     wanted.enable_early_data = false;
@@ -68,7 +75,7 @@ pub struct Shown {
     pub alpn: Option<String>,
     /// The server's leaf, DER.
     pub server_leaf: Vec<u8>,
-    /// The server took our certificate: it went on after having seen it.
+    /// The server asked for our certificate and went on after having seen it.
     pub client_authenticated: bool,
 }
 
@@ -89,7 +96,15 @@ pub async fn look(
         Failure::new("TLS_FAILED", Subject::Client, "the pair has no valid name")
             .with_source(error.into())
     })?;
-    let mut tls = timeout_at(end, TlsConnector::from(configuration).connect(name, tcp))
+    let asked = Arc::new(Asked {
+        identity: Arc::clone(&configuration.client_auth_cert_resolver),
+        was_asked: AtomicBool::new(false),
+    });
+    let mut configuration = ClientConfig::clone(&configuration);
+    let identity: Arc<dyn ResolvesClientCert> = Arc::<Asked>::clone(&asked);
+    configuration.client_auth_cert_resolver = identity;
+    let connector = TlsConnector::from(Arc::new(configuration));
+    let mut tls = timeout_at(end, connector.connect(name, tcp))
         .await
         .map_err(|_| {
             timed_out("the server accepted the connection but not the TLS handshake in time")
@@ -97,9 +112,9 @@ pub async fn look(
         .map_err(|error| cause(&error).unwrap_or_else(|| reset(&error)))?;
 
     let mut byte = [0_u8; 1];
-    let client_authenticated = match timeout(SECOND_LOOK, tls.read(&mut byte)).await {
+    match timeout(SECOND_LOOK, tls.read(&mut byte)).await {
         // Silence, or the first bytes of HTTP/2: we are in.
-        Err(_) | Ok(Ok(1..)) => true,
+        Err(_) | Ok(Ok(1..)) => {}
         Ok(Ok(0)) => {
             return Err(Failure::new(
                 "ECONNRESET",
@@ -108,14 +123,33 @@ pub async fn look(
             ));
         }
         Ok(Err(error)) => return Err(cause(&error).unwrap_or_else(|| reset(&error))),
-    };
-    Ok(shown(&tls, client_authenticated))
+    }
+    Ok(shown(&tls, asked.was_asked.load(Ordering::SeqCst)))
 }
 
 /// The credentials cannot make a configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("the stored certificate or key cannot be used")]
 pub struct ConfigurationError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Gives the client's certificate, and notes that the server asked for it.
+#[derive(Debug)]
+struct Asked {
+    identity: Arc<dyn ResolvesClientCert>,
+    was_asked: AtomicBool,
+}
+
+impl ResolvesClientCert for Asked {
+    fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let shown = self.identity.resolve(hints, schemes);
+        self.was_asked.store(shown.is_some(), Ordering::SeqCst);
+        shown
+    }
+
+    fn has_certs(&self) -> bool {
+        self.identity.has_certs()
+    }
+}
 
 fn shown(tls: &TlsStream<TcpStream>, client_authenticated: bool) -> Shown {
     let connection = tls.get_ref().1;

@@ -1,6 +1,6 @@
-//! The server's one port: reads the ClientHello, picks the configuration, finishes the handshake.
+//! The server's one port: reads the first message, picks the configuration, finishes the handshake.
 //!
-//! Two things in the ClientHello decide, and nothing else: the whole ALPN list and the server name
+//! Two things in the `ClientHello` decide, and nothing else: the whole ALPN list and the server name
 //! (RFC 7301, RFC 6066). Every purpose has a configuration of its own.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -207,7 +207,7 @@ async fn finish(
     Ok(stream)
 }
 
-/// Answers a ClientHello with a fatal alert, for which rustls has no call: a plain record
+/// Answers a `ClientHello` with a fatal alert, for which rustls has no call: a plain record
 /// (RFC 8446, sections 5.1 and 6).
 async fn refuse(mut start: StartHandshake<TcpStream>, alert: u8) {
     let record = [21, 3, 3, 0, 2, 2, alert];

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod door;
 pub mod failure;
+mod identity;
 pub(crate) mod pin;
 pub(crate) mod server;
 mod verifier;

@@ -3,15 +3,9 @@
 
 use std::sync::Arc;
 
-use rustls::{
-    ServerConfig,
-    crypto::aws_lc_rs::sign::any_ecdsa_type,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
-    server::NoServerSessionStorage,
-    sign::{CertifiedKey, SingleCertAndKey},
-};
+use rustls::{ServerConfig, server::NoServerSessionStorage};
 
-use super::{PAIRING, verifier::PairVerifier};
+use super::{PAIRING, identity::identity, verifier::PairVerifier};
 use crate::{
     credentials::HostCredentials, device::DeviceKey, environment::Environment, trust::Registry,
 };
@@ -53,16 +47,4 @@ fn hardened(mut configuration: ServerConfig, alpn: &[&[u8]]) -> Arc<ServerConfig
     configuration.session_storage = Arc::new(NoServerSessionStorage {});
     configuration.max_early_data_size = 0;
     Arc::new(configuration)
-}
-
-/// A certificate with its key. The key's bytes are borrowed, so no copy of them stays behind.
-pub(crate) fn identity(
-    key: &DeviceKey,
-    certificate: Vec<u8>,
-) -> Result<Arc<SingleCertAndKey>, rustls::Error> {
-    let pkcs8 = PrivatePkcs8KeyDer::from(key.pkcs8().expose());
-    let signer = any_ecdsa_type(&PrivateKeyDer::Pkcs8(pkcs8))?;
-    let certified = CertifiedKey::new(vec![CertificateDer::from(certificate)], signer);
-    certified.keys_match()?;
-    Ok(Arc::new(SingleCertAndKey::from(certified)))
 }

@@ -66,7 +66,7 @@ impl HostKeys {
     }
 
     /// Makes a pair: CA, server leaf and client leaf, then the item, then the PENDING record.
-    pub(crate) fn create(&self, new: &NewPair, deadline: i64) -> Result<Certificates, TrustError> {
+    pub(crate) fn create(&self, new: NewPair, deadline: i64) -> Result<Certificates, TrustError> {
         let authority = ca::authority(&new.pair, &self.environment)?;
         let leaf_key = generate()?;
         let server_leaf = ca::server_leaf(
@@ -93,14 +93,14 @@ impl HostKeys {
             ca: authority.certificate,
             leaf_key,
             leaf: server_leaf,
-            discovery_key: Secret::new(new.discovery_key.expose().to_vec()),
+            discovery_key: new.discovery_key,
         };
         self.write(&credentials)?;
         let recorded = self.registry.insert(Entry {
             record: DeviceRecord {
                 pair: new.pair,
                 key: KeyDigest::of_spki(&new.spki),
-                name: new.name.clone(),
+                name: new.name,
                 state: State::Pending,
                 created_at: now,
                 approved_at: None,
@@ -132,25 +132,44 @@ impl HostKeys {
         };
         let now = self.environment.clock.now();
         let not_after = parse(&credentials.leaf)?.not_after;
+        if credentials.ca_key.is_none() {
+            return Ok((now < not_after).then_some(credentials));
+        }
+        // After the CA's own end nothing can be signed; the old leaf lets the client say so.
         let is_due = not_after - now <= ca::SERVER_LEAF_SECONDS / 3;
-        match credentials.ca_key.as_ref() {
-            Some(ca_key) if is_due => {
-                let leaf_key = generate()?;
-                credentials.leaf = ca::server_leaf(
-                    ca_key,
-                    &credentials.ca,
-                    pair,
-                    &leaf_key.spki(),
-                    &self.environment,
-                )?;
-                credentials.leaf_key = leaf_key;
-                self.write(&credentials)?;
-                tracing::info!(%pair, "made the server's certificate anew");
+        if is_due && now < parse(&credentials.ca)?.not_after {
+            match self.renew(&mut credentials) {
+                Ok(()) => tracing::info!(%pair, "made the server's certificate anew"),
+                Err(error) if now < not_after => {
+                    tracing::warn!(%error, %pair, "the server's certificate could not be made anew");
+                }
+                Err(error) => return Err(error),
             }
-            None if not_after <= now => return Ok(None),
-            _ => {}
         }
         Ok(Some(credentials))
+    }
+
+    /// A new server leaf with a new key; nothing changes unless it is stored.
+    fn renew(&self, credentials: &mut HostCredentials) -> Result<(), TrustError> {
+        let Some(ca_key) = credentials.ca_key.as_ref() else {
+            return Ok(());
+        };
+        let leaf_key = generate()?;
+        let leaf = ca::server_leaf(
+            ca_key,
+            &credentials.ca,
+            &credentials.pair,
+            &leaf_key.spki(),
+            &self.environment,
+        )?;
+        let old_leaf = std::mem::replace(&mut credentials.leaf, leaf);
+        let old_key = std::mem::replace(&mut credentials.leaf_key, leaf_key);
+        let written = self.write(credentials);
+        if written.is_err() {
+            credentials.leaf = old_leaf;
+            credentials.leaf_key = old_key;
+        }
+        written
     }
 
     /// Deletes a revoked pair's CA key. The server leaf stays until it ends, so that the device is

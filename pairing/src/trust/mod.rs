@@ -101,6 +101,10 @@ impl Trust {
     }
 
     /// All records, oldest first.
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "a registry that reads the file may fail; callers are ready for it"
+    )]
     pub fn pairs(&self) -> Result<Vec<DeviceRecord>, TrustError> {
         let entries = self.registry.entries().into_iter();
         Ok(entries
@@ -305,7 +309,7 @@ impl Trust {
         let trust = Arc::clone(self);
         blocking(move || {
             let deadline = trust.environment.clock.now() + ACKNOWLEDGE_SECONDS;
-            let certificates = trust.keys.create(&new, deadline)?;
+            let certificates = trust.keys.create(new, deadline)?;
             trust.roll_back_at(certificates.pair, deadline);
             Ok(certificates)
         })

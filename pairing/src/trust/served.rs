@@ -61,7 +61,9 @@ impl Served {
         let leaf = Certificate::from_der(&credentials.leaf)
             .map_err(|error| TrustError::Issuing(error.into()))?;
         let until = if credentials.ca_key.is_some() {
-            leaf.not_after - ca::SERVER_LEAF_SECONDS / 3
+            // Where a new leaf could not be made it is tried again, but not at every connection.
+            let due = leaf.not_after - ca::SERVER_LEAF_SECONDS / 3;
+            due.max(self.environment.clock.now() + RETRY_SECONDS)
         } else {
             leaf.not_after
         };
@@ -89,3 +91,5 @@ impl Served {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+const RETRY_SECONDS: i64 = 60;

@@ -43,12 +43,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     ("pairing/src/keystore/memory.rs", "copies values; for tests"),
     ("pairing/src/qr.rs", "draws the invitation"),
-    ("pairing/src/tls/client.rs", "hands the client's key to TLS"),
-    ("pairing/src/tls/server.rs", "hands the server's key to TLS"),
-    (
-        "pairing/src/trust/keys.rs",
-        "stores a new pair's discovery key",
-    ),
+    ("pairing/src/tls/identity.rs", "hands a private key to TLS"),
     (
         "server/src/control/server.rs",
         "sends the invitation to `pair`, same user",
