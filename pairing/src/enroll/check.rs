@@ -195,7 +195,7 @@ mod tests {
             (
                 "another CA",
                 Issued {
-                    ca: other.ca.certificate.clone(),
+                    ca: other.ca.certificate,
                     ..good()
                 },
             ),

@@ -61,8 +61,8 @@ async fn alert(address: SocketAddr, configuration: ClientConfig, name: &str) -> 
     Some(cause(&error).expect("a cause").alert.expect("an alert"))
 }
 
-fn own(credentials: &ClientCredentials) -> Option<(Vec<u8>, PrivateKeyDer<'static>)> {
-    Some((credentials.leaf.clone(), private(&credentials.key)))
+fn own(credentials: &ClientCredentials) -> (Vec<u8>, PrivateKeyDer<'static>) {
+    (credentials.leaf.clone(), private(&credentials.key))
 }
 
 const DATA: &[&str] = &["h2", "http/1.1"];
@@ -82,7 +82,7 @@ async fn a_pair_comes_in_with_its_own_certificate() {
         (credentials.pair.server_name(), &["http/1.1"][..]),
         (credentials.pair.server_name(), &[]),
     ] {
-        let configuration = client(alpn, own(&credentials));
+        let configuration = client(alpn, Some(own(&credentials)));
         assert_eq!(
             alert(host.address, configuration, &name).await,
             None,
@@ -111,13 +111,13 @@ async fn refused_clients_get_the_exact_alert() {
         ),
         (
             "pair_a_on_pair_b",
-            client(DATA, own(&a)),
+            client(DATA, Some(own(&a))),
             &at_b,
             "unknown_ca",
         ),
         (
             "pair_b_on_pair_a",
-            client(DATA, own(&b)),
+            client(DATA, Some(own(&b))),
             &at_a,
             "unknown_ca",
         ),
@@ -129,37 +129,37 @@ async fn refused_clients_get_the_exact_alert() {
         ),
         (
             "unknown pair",
-            client(DATA, own(&a)),
+            client(DATA, Some(own(&a))),
             &nobody,
             "unrecognized_name",
         ),
         (
             "foreign name",
-            client(DATA, own(&a)),
+            client(DATA, Some(own(&a))),
             &"localhost".to_owned(),
             "unrecognized_name",
         ),
         (
             "no name",
-            client(DATA, own(&a)),
+            client(DATA, Some(own(&a))),
             &"127.0.0.1".to_owned(),
             "unrecognized_name",
         ),
         (
             "alpn_list_mixed",
-            client(&["h2", "healthsync-pair/1"], own(&a)),
+            client(&["h2", "healthsync-pair/1"], Some(own(&a))),
             &at_a,
             "no_application_protocol",
         ),
         (
             "unknown protocol",
-            client(&["h3"], own(&a)),
+            client(&["h3"], Some(own(&a))),
             &at_a,
             "no_application_protocol",
         ),
         (
             "renewal",
-            client(&["healthsync-renew/1"], own(&a)),
+            client(&["healthsync-renew/1"], Some(own(&a))),
             &at_a,
             "no_application_protocol",
         ),
@@ -197,9 +197,10 @@ async fn refused_clients_get_the_exact_alert() {
 /// before the alert is read.
 #[tokio::test]
 async fn the_alert_survives_a_request_on_its_way() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let credentials = host.paired("device").await;
     let name = ServerName::try_from(credentials.pair.server_name()).expect("a name");
+    let request = vec![b'x'; 20_000];
     for _ in 0..20 {
         let tcp = TcpStream::connect(host.address).await.expect("connected");
         let connector = TlsConnector::from(Arc::new(client(DATA, None)));
@@ -207,7 +208,7 @@ async fn the_alert_survives_a_request_on_its_way() {
             .connect(name.clone(), tcp)
             .await
             .expect("a handshake");
-        let mut error = stream.write_all(&[b'x'; 20_000]).await.err();
+        let mut error = stream.write_all(&request).await.err();
         if error.is_none() {
             error = stream.read(&mut [0; 1]).await.err();
         }
@@ -218,7 +219,7 @@ async fn the_alert_survives_a_request_on_its_way() {
 
 #[tokio::test]
 async fn revoked_devices_are_told_so() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let credentials = host.paired("laptop").await;
     let other = host.paired("other").await;
     let item = HostCredentials::item(&credentials.pair);
@@ -269,10 +270,10 @@ async fn revoked_devices_are_told_so() {
 
 #[tokio::test]
 async fn revoked_cannot_resume() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let credentials = host.paired("device").await;
     // A client that would resume if it could.
-    let configuration = Arc::new(client(DATA, own(&credentials)));
+    let configuration = Arc::new(client(DATA, Some(own(&credentials))));
     let name = ServerName::try_from(credentials.pair.server_name()).expect("a name");
     for _ in 0..2 {
         let tcp = TcpStream::connect(host.address).await.expect("connected");
@@ -302,7 +303,7 @@ async fn revoked_cannot_resume() {
 #[tokio::test]
 async fn verifier_rejects_every_foreign_key() {
     use healthsync_pairing::keystore::KeyStore as _;
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let credentials = host.paired("device").await;
     let item = host
         .keys
@@ -367,10 +368,10 @@ fn lenient(leaf: Vec<u8>, key: &DeviceKey) -> ClientConfig {
     configuration
 }
 
-/// A TLS 1.2 ClientHello written by hand: our own TLS library does not offer 1.2.
+/// A `ClientHello` of TLS 1.2 written by hand: our own TLS library does not offer 1.2.
 #[tokio::test]
 async fn no_downgrade() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let credentials = host.paired("device").await;
     let name = credentials.pair.server_name().into_bytes();
     let sized = |bytes: &[u8]| {
@@ -430,7 +431,7 @@ async fn what_is_not_tls_is_turned_away() {
 
 #[tokio::test]
 async fn a_server_leaf_is_made_anew_in_time() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let credentials = host.paired("device").await;
     let first = seen(&host, &credentials).await.expect("in").server_leaf;
     host.clock.turn(59 * DAY);
@@ -454,7 +455,7 @@ async fn a_server_leaf_is_made_anew_in_time() {
 
 #[tokio::test]
 async fn time_matrix() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let credentials = host.paired("device").await;
     assert!(host.trust.authorize(&peer(&credentials)).is_ok());
     // long_connection_expires: the handshake is long over, the request is refused.

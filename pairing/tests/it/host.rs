@@ -186,7 +186,7 @@ impl Host {
     }
 
     /// A device that is paired and acknowledged, without questions.
-    pub(crate) async fn paired(&mut self, name: &str) -> ClientCredentials {
+    pub(crate) async fn paired(&self, name: &str) -> ClientCredentials {
         let (mut window, invite) = self.window(Approval::None);
         let enrolled = self.device(invite, name).outcome.await.expect("runs");
         let credentials = enrolled.expect("enrolled").credentials;
@@ -244,8 +244,9 @@ pub(crate) fn open(folder: &Path, keys: &Keys, clock: &Arc<TestClock>) -> Arc<Tr
 }
 
 pub(crate) fn environment(clock: &Arc<TestClock>) -> Environment {
+    let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(clock);
     Environment {
-        clock: Arc::clone(clock) as Arc<dyn Clock>,
+        clock,
         entropy: Arc::new(SystemEntropy),
     }
 }

@@ -15,7 +15,7 @@ use crate::host::{Host, peer};
 
 #[tokio::test]
 async fn a_pair_that_nobody_acknowledges_is_rolled_back() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let (mut window, invite) = host.window(Approval::None);
     let enrolled = host
         .device(invite, "device")
@@ -55,7 +55,7 @@ async fn a_pair_that_nobody_acknowledges_is_rolled_back() {
 
 #[tokio::test]
 async fn a_restart_finishes_what_was_left() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let kept = host.paired("kept").await;
     let (_window, invite) = host.window(Approval::None);
     let half = host
@@ -81,9 +81,8 @@ async fn a_restart_finishes_what_was_left() {
     assert!(host.trust.authorize(&peer(&half.credentials)).is_err());
 }
 
-/// window_dies_with_process
 #[tokio::test]
-async fn a_window_does_not_survive_a_restart() {
+async fn window_dies_with_process() {
     let host = Host::start().await;
     let (_window, mut invite) = host.window(Approval::None);
     let host = host.restart().await;
@@ -96,7 +95,7 @@ async fn a_window_does_not_survive_a_restart() {
 
 #[tokio::test]
 async fn a_pair_is_named_by_its_id_or_by_a_name_of_its_own() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let first = host.paired("twin").await;
     let second = host.paired("twin").await;
     assert_ne!(first.pair, second.pair);
@@ -118,7 +117,7 @@ async fn a_pair_is_named_by_its_id_or_by_a_name_of_its_own() {
 
 #[tokio::test]
 async fn a_peer_is_a_pair_and_its_key() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let credentials = host.paired("device").await;
     let right = peer(&credentials);
     assert!(host.trust.authorize(&right).is_ok());
@@ -129,7 +128,7 @@ async fn a_peer_is_a_pair_and_its_key() {
         },
         Peer {
             pair: healthsync_pairing::id::PairId([0; 16]),
-            ..right.clone()
+            ..right
         },
     ];
     for peer in wrong {
@@ -140,7 +139,7 @@ async fn a_peer_is_a_pair_and_its_key() {
 
 #[tokio::test]
 async fn last_seen_is_noted_once_a_minute() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let credentials = host.paired("device").await;
     let peer = peer(&credentials);
     let seen = |host: &Host| host.trust.pairs().expect("pairs")[0].last_seen_at;
@@ -161,7 +160,7 @@ async fn last_seen_is_noted_once_a_minute() {
 /// A damaged item is an error of that pair, and of no other.
 #[tokio::test]
 async fn a_damaged_item_harms_one_pair() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let good = host.paired("good").await;
     let bad = host.paired("bad").await;
     let item = HostCredentials::item(&bad.pair);

@@ -43,7 +43,7 @@ async fn enrol_policy() {
         ("a bad signature", |enrol, _| enrol.signature[10] ^= 1),
         ("no signature", |enrol, _| enrol.signature = [0; 64]),
         ("another name than the signed one", |enrol, _| {
-            enrol.name = b"else".to_vec()
+            enrol.name = b"else".to_vec();
         }),
         ("another key than the signing one", |enrol, _| {
             enrol.spki = DeviceKey::generate().expect("a key").spki();
@@ -80,7 +80,7 @@ async fn enrol_policy() {
 
 #[tokio::test]
 async fn a_known_key_is_not_enrolled_again() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let credentials = host.paired("device").await;
     host.trust
         .revoke(&credentials.pair.to_string())
@@ -93,7 +93,7 @@ async fn a_known_key_is_not_enrolled_again() {
 
 #[tokio::test]
 async fn replace_needs_old_key() {
-    let mut host = Host::start().await;
+    let host = Host::start().await;
     let old = host.paired("old").await;
     for is_right in [false, true] {
         let (_window, invite) = host.window(Approval::None);
