@@ -101,16 +101,13 @@ impl Key {
             hash.update(text);
         };
         names.into_iter().for_each(&mut text);
-        match external_id {
-            Some(id) => {
-                text("external");
-                text(id);
-            }
-            None => {
-                text("source");
-                text(&provenance.canonical_source);
-                text(provenance.hardware.as_deref().unwrap_or_default());
-            }
+        if let Some(id) = external_id {
+            text("external");
+            text(id);
+        } else {
+            text("source");
+            text(&provenance.canonical_source);
+            text(provenance.hardware.as_deref().unwrap_or_default());
         }
         hash.update(instants.0.to_be_bytes());
         hash.update(instants.1.to_be_bytes());
@@ -177,7 +174,7 @@ mod tests {
     }
 
     fn hex(id: Id) -> String {
-        id.iter().map(|byte| format!("{byte:02x}")).collect()
+        format!("{:032x}", u128::from_be_bytes(id))
     }
 
     /// Computed with Python's hashlib from the description above; never to be changed.

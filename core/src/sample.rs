@@ -113,7 +113,7 @@ impl Metadata {
                 push_string(&mut text, value);
             } else {
                 push_array(&mut text, values(), |text, (_, value)| {
-                    push_string(text, value)
+                    push_string(text, value);
                 });
             }
         }

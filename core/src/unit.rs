@@ -92,7 +92,7 @@ impl Conversion {
 
 /// Whether it is an integer but for the rounding of the factors it came from.
 fn is_whole(number: f64) -> bool {
-    number >= 1.0 && number < 1e15 && (number - number.round()).abs() <= number * 1e-12
+    (1.0..1e15).contains(&number) && (number - number.round()).abs() <= number * 1e-12
 }
 
 /// Size of a degree and the number at 0 degC.
@@ -164,7 +164,7 @@ const WORDS: &[Base] = &[
     ("kCal", 4184.0, ENERGY),
     ("cal", 4.184, ENERGY),
     ("mmHg", 133.322_387_415, PRESSURE),
-    ("inHg", 3386.388_640_341, PRESSURE),
+    ("inHg", 3_386.388_640_341, PRESSURE),
     ("cmAq", 98.0665, PRESSURE),
     ("cmH2O", 98.0665, PRESSURE),
     ("atm", 101_325.0, PRESSURE),

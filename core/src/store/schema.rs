@@ -190,7 +190,8 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
          PRAGMA foreign_keys = ON;
          PRAGMA cache_size = -8192;
          PRAGMA trusted_schema = OFF;
-         PRAGMA wal_autocheckpoint = 1000;",
+         PRAGMA wal_autocheckpoint = 1000;
+         PRAGMA journal_size_limit = 16777216;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())

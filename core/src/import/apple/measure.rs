@@ -190,8 +190,8 @@ mod tests {
         )
     }
 
-    fn quantity(value: f64, tolerance: f64) -> Option<Value> {
-        Some(Value::Quantity { value, tolerance })
+    fn quantity(value: f64, tolerance: f64) -> Value {
+        Value::Quantity { value, tolerance }
     }
 
     #[test]
@@ -209,35 +209,35 @@ mod tests {
             Some("count"),
             "12",
             "steps count",
-            quantity(12.0, 0.5),
+            Some(quantity(12.0, 0.5)),
         );
         check(
             &q("Height"),
             Some("cm"),
             "168",
             "height m",
-            quantity(1.68, 0.005),
+            Some(quantity(1.68, 0.005)),
         );
         check(
             &q("OxygenSaturation"),
             Some("%"),
             "0.97",
             "bloodOxygen %",
-            quantity(0.97, 0.005),
+            Some(quantity(0.97, 0.005)),
         );
         check(
             &q("OxygenSaturation"),
             Some("%"),
             "97",
             "bloodOxygen %",
-            quantity(0.97, 0.005),
+            Some(quantity(0.97, 0.005)),
         );
         check(
             &q("BloodGlucose"),
             Some("mmol/L"),
             "0",
             "bloodGlucose mg/dL",
-            quantity(0.0, 9.007_794_000_002_706),
+            Some(quantity(0.0, 9.007_794_000_002_706)),
         );
         check(&q("StepCount"), Some("count"), "many", "steps count", None);
         check(&q("StepCount"), Some("count"), "NaN", "steps count", None);
@@ -247,21 +247,21 @@ mod tests {
             Some("furlong"),
             "70",
             "weight furlong",
-            quantity(70.0, 0.5),
+            Some(quantity(70.0, 0.5)),
         );
         check(
             &q("OfTheFuture"),
             Some("km"),
             "2",
             "ofTheFuture m",
-            quantity(2000.0, 500.0),
+            Some(quantity(2000.0, 500.0)),
         );
         check(
             "HKDataTypeSleepDurationGoal",
             Some("hr"),
             "8",
             "sleepDurationGoal min",
-            quantity(480.0, 30.0),
+            Some(quantity(480.0, 30.0)),
         );
         check(
             "HKCategoryTypeIdentifierSleepAnalysis",

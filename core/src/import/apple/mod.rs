@@ -28,7 +28,7 @@ use super::{Importer, Item, ReadError, Sink, Source};
 
 /// Knows `export.zip` under any name, in any language, and a bare `export.xml`.
 #[derive(Clone, Copy, Debug)]
-pub struct AppleHealth;
+pub(super) struct AppleHealth;
 
 impl Importer for AppleHealth {
     fn name(&self) -> &'static str {

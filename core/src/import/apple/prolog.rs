@@ -11,8 +11,11 @@ use super::{
 };
 use crate::import::ReadError;
 
+/// The text from the root on: what was read with the prolog, then the rest.
+pub(super) type Rest = Chain<Cursor<Vec<u8>>, Chunks>;
+
 /// The text from `<HealthData` on, and the line on which that stands.
-pub(super) fn skip(mut chunks: Chunks) -> Result<(Chain<Cursor<Vec<u8>>, Chunks>, u64), ReadError> {
+pub(super) fn skip(mut chunks: Chunks) -> Result<(Rest, u64), ReadError> {
     let mut text = Vec::new();
     loop {
         chunks.begin_token();

@@ -81,8 +81,8 @@ impl Pump {
                 Err(error) => {
                     // What came before the failure is still good.
                     cleaner.clean(&mut piece, true);
-                    let _ = self.sender.send(Message::Piece(piece));
-                    let _ = self.sender.send(Message::Failed(error));
+                    drop(self.sender.send(Message::Piece(piece)));
+                    drop(self.sender.send(Message::Failed(error)));
                     return;
                 }
             };
@@ -91,7 +91,7 @@ impl Pump {
                 return;
             }
             if read == 0 {
-                let _ = self.sender.send(Message::End(cleaner.cleaned));
+                drop(self.sender.send(Message::End(cleaner.cleaned)));
                 return;
             }
         }
@@ -152,7 +152,7 @@ impl Cleaner {
                 Some(length) => length,
                 None if last => behind.len(),
                 None => {
-                    self.carried = behind.to_owned();
+                    behind.clone_into(&mut self.carried);
                     return;
                 }
             };
@@ -235,7 +235,7 @@ impl BufRead for Chunks {
                     let used = mem::replace(&mut self.piece, piece);
                     self.position = 0;
                     // The other end may be gone already; then nobody needs the memory.
-                    let _ = self.used.send(used);
+                    drop(self.used.send(used));
                 }
                 Ok(Message::End(cleaned)) => self.cleaned = Some(cleaned),
                 Ok(Message::Failed(error)) => {

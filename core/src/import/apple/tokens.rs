@@ -1,11 +1,12 @@
 //! Start and end tags of the export, with their lines.
 
-use std::io::{BufRead, Chain, Cursor};
+use std::io::BufRead;
 
 use quick_xml::{Reader, errors::Error, events::Event};
 
 use super::{
-    limits, prolog,
+    limits,
+    prolog::{self, Rest},
     tag::Tag,
     text::{Chunks, Cleaned, Found, count_lines},
 };
@@ -26,7 +27,7 @@ pub(super) enum Token {
 
 /// The tags of an export, from its root on.
 pub(super) struct Tokens {
-    xml: Reader<Chain<Cursor<Vec<u8>>, Chunks>>,
+    xml: Reader<Rest>,
     buffer: Vec<u8>,
     depth: usize,
     /// Line on which the last token began.
@@ -70,8 +71,7 @@ impl Tokens {
             self.line = self.next_line;
             self.next_line += count_lines(event.as_bytes());
             let token = match event {
-                Event::Start(start) | Event::Empty(start) if self.depth >= limits::DEPTH => {
-                    let _ = start;
+                Event::Start(_) | Event::Empty(_) if self.depth >= limits::DEPTH => {
                     let reason = "elements are nested too deeply".into();
                     return Err(ReadError::Malformed {
                         line: self.line,
@@ -167,7 +167,7 @@ impl Tokens {
 
     fn failed(&mut self, error: &Error) -> ReadError {
         let line = self.next_line;
-        let chunks = &mut self.xml.get_mut().get_mut().1;
+        let (_, chunks) = self.xml.get_mut().get_mut();
         if let Some(failure) = chunks.take_failure() {
             return broken_off(failure, line);
         }

@@ -3,6 +3,8 @@
 //! The rule is that of samples. There are few of these, so the ones that would be updates wait in
 //! memory for the end of the file; beyond a bound they no longer wait.
 
+use std::collections::HashSet;
+
 use crate::{
     identity::{self, Id, Key},
     store::Tally,
@@ -21,7 +23,7 @@ pub(super) struct Candidate<C> {
 /// Where an incoming thing belongs.
 pub(super) enum Place {
     /// It is there, and the same.
-    Same(i64),
+    Same,
     /// It is there, with other content.
     Changed(i64),
     /// It is new and gets this ordinal.
@@ -32,7 +34,7 @@ pub(super) enum Place {
 
 /// Things that wait for the end of the file, the rows that were met, and what became of them all.
 pub(super) struct Matcher<T> {
-    met: std::collections::HashSet<i64>,
+    met: HashSet<i64>,
     waiting: Vec<(Key, T)>,
     pub(super) tally: Tally,
 }
@@ -40,7 +42,7 @@ pub(super) struct Matcher<T> {
 impl<T> Default for Matcher<T> {
     fn default() -> Self {
         Self {
-            met: Default::default(),
+            met: HashSet::new(),
             waiting: Vec::new(),
             tally: Tally::default(),
         }
@@ -61,10 +63,9 @@ impl<T> Matcher<T> {
                 .filter(|candidate| !self.met.contains(&candidate.row))
         };
         if let Some(same) = unmet().find(|candidate| equals(&candidate.content)) {
-            let row = same.row;
-            self.met.insert(row);
+            self.met.insert(same.row);
             self.tally.unchanged += 1;
-            return Place::Same(row);
+            return Place::Same;
         }
         let first = unmet().next().map(|candidate| candidate.row);
         match first {

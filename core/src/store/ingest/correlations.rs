@@ -14,6 +14,9 @@ use crate::{
 /// A member: kind, start, id.
 pub(super) type Member = (i64, i64, Id);
 
+/// A member, whatever its ordinal.
+type MemberKey = (i64, i64, Key);
+
 /// A correlation whose members were looked up.
 pub(super) struct Resolved {
     pub(super) correlation: Box<Correlation>,
@@ -67,7 +70,7 @@ impl<'t> Correlations<'t> {
             .matcher
             .place(&candidates, |content| *content == keys, at_end)
         {
-            Place::Same(_) => {}
+            Place::Same => {}
             Place::Wait => self.matcher.wait(key, resolved),
             Place::Changed(row) => {
                 *seq += 1;
@@ -93,7 +96,7 @@ impl<'t> Correlations<'t> {
 
     /// The content of a correlation is which keys its members have; which ordinal each got depends
     /// on what was in the store when it was read.
-    fn candidates(&self, key: Key) -> rusqlite::Result<Vec<Candidate<Vec<(i64, i64, Key)>>>> {
+    fn candidates(&self, key: Key) -> rusqlite::Result<Vec<Candidate<Vec<MemberKey>>>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT correlation_id, id FROM correlation WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
         )?;
@@ -158,7 +161,7 @@ impl<'t> Correlations<'t> {
 }
 
 /// The order of members differs between exports.
-fn keys(members: &[Member]) -> Vec<(i64, i64, Key)> {
+fn keys(members: &[Member]) -> Vec<MemberKey> {
     let mut keys: Vec<_> = members
         .iter()
         .map(|(kind, start, id)| (*kind, *start, Key::of_id(*id)))

@@ -199,7 +199,7 @@ impl<'t> Samples<'t> {
             }
             Some(_) | None => {}
         }
-        self.take_among(row, names)
+        self.take_among(&row, names)
     }
 
     /// The id of the stored sample that a correlation means.
@@ -285,22 +285,21 @@ impl<'t> Samples<'t> {
             let row = connection
                 .prepare_cached(PARKED_ONE)?
                 .query_row([rowid], parked_row)?;
-            match left_stored.next() {
-                Some(stored) => self.update(&row, &stored)?,
-                None => {
-                    self.insert(&row, next)?;
-                    next += 1;
-                }
+            if let Some(stored) = left_stored.next() {
+                self.update(&row, &stored)?;
+            } else {
+                self.insert(&row, next)?;
+                next += 1;
             }
         }
         Ok(())
     }
 
     /// The first ordinal is taken, or has another value: look at all of them.
-    fn take_among(&mut self, row: Row, names: &mut Names<'_>) -> rusqlite::Result<()> {
-        let chain = self.chain(&row, CHAIN + 1, names)?;
+    fn take_among(&mut self, row: &Row, names: &mut Names<'_>) -> rusqlite::Result<()> {
+        let chain = self.chain(row, CHAIN + 1, names)?;
         if chain.len() > CHAIN {
-            return self.park(&row);
+            return self.park(row);
         }
         let unmet = || chain.iter().filter(|stored| !self.met.contains(stored.row));
         let nearest = unmet()
@@ -317,9 +316,9 @@ impl<'t> Samples<'t> {
             .map_or(0, |stored| identity::ordinal(stored.id) + 1);
         match nearest {
             Some(found) => self.keep(found),
-            None if any => self.park(&row)?,
+            None if any => self.park(row)?,
             None => {
-                self.insert(&row, next)?;
+                self.insert(row, next)?;
             }
         }
         Ok(())

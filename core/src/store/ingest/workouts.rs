@@ -76,7 +76,7 @@ impl<'t> Workouts<'t> {
             .matcher
             .place(&candidates, |content| equals(content, &workout), at_end)
         {
-            Place::Same(_) => {}
+            Place::Same => {}
             Place::Wait => self.matcher.wait(key, workout),
             Place::Changed(row) => {
                 *seq += 1;
