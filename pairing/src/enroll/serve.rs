@@ -11,6 +11,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout_at},
 };
+use zeroize::Zeroizing;
 
 use super::{
     desk::{Admission, Closing, DECISION_SECONDS, Decision, Step},
@@ -129,7 +130,10 @@ struct Exchange<'a, S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
     /// F1 to F3: until the device has the window's slot. Gives nS, which is still secret.
-    async fn greet(&mut self, exporter: [u8; 32]) -> Result<(Transcript, [u8; 32]), Fault> {
+    async fn greet(
+        &mut self,
+        exporter: [u8; 32],
+    ) -> Result<(Transcript, Zeroizing<[u8; 32]>), Fault> {
         const NOT_OURS: Fault = Fault::silent("not a hello of this window");
         let f1 = unless_closed(&mut self.closing, self.wire.read(kind::HELLO, FRAME_TIME))
             .await
@@ -157,11 +161,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
         granted(self.admission.greet(), &self.closing)?;
         transcript.add(&f1);
 
-        let mut nonce = [0; 32];
+        let mut nonce = Zeroizing::new([0; 32]);
         self.trust
             .environment()
             .entropy
-            .fill(&mut nonce)
+            .fill(nonce.as_mut())
             .map_err(|_| INTERNAL)?;
         let f2 = Share {
             version: VERSION,
@@ -189,7 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
     async fn enrol(
         &mut self,
         mut transcript: Transcript,
-        nonce: [u8; 32],
+        nonce: Zeroizing<[u8; 32]>,
         from: SocketAddr,
     ) -> Result<(), Fault> {
         let f4 = write_proof(kind::CONFIRM, &transcript.server_proof()?)?;
@@ -210,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
 
         let digits = transcript.digits(&nonce)?;
         let f6 = Pending {
-            nonce,
+            nonce: *nonce,
             seconds: DECISION_SECONDS,
         }
         .write()?;
@@ -349,3 +353,6 @@ async fn unless_closed<T>(
         done = work => Ok(done),
     }
 }
+
+#[cfg(test)]
+mod tests;

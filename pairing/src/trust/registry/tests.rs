@@ -1,0 +1,130 @@
+use super::*;
+
+fn entry(byte: u8, replaces: Option<PairId>) -> Entry {
+    Entry {
+        record: DeviceRecord {
+            pair: PairId([byte; 16]),
+            key: KeyDigest([byte; 32]),
+            name: format!("device {byte}"),
+            state: State::Pending,
+            created_at: i64::from(byte),
+            approved_at: None,
+            last_seen_at: None,
+            leaf_not_after: 1000,
+        },
+        spki: vec![byte; 91],
+        replaces,
+        deadline: Some(120),
+        leaf_digest: [byte; 32],
+    }
+}
+
+fn states(registry: &Registry) -> Vec<(u8, State)> {
+    registry
+        .entries()
+        .iter()
+        .map(|entry| (entry.record.pair.0[0], entry.record.state))
+        .collect()
+}
+
+#[test]
+fn records_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trust.db");
+    let registry = Registry::open(&path).unwrap();
+    registry.insert(entry(2, None)).unwrap();
+    registry.insert(entry(1, None)).unwrap();
+    registry.activate(&PairId([1; 16]), 50).unwrap();
+    registry.insert(entry(3, Some(PairId([1; 16])))).unwrap();
+    let (record, replaced) = registry.activate(&PairId([3; 16]), 60).unwrap();
+    assert_eq!(record.approved_at, Some(60));
+    assert_eq!(replaced, Some(PairId([1; 16])));
+    registry.seen(&PairId([3; 16]), 70).unwrap();
+
+    let wanted = [(1, State::Revoked), (2, State::Pending), (3, State::Active)];
+    assert_eq!(states(&registry), wanted);
+    let before = registry.entries();
+    drop(registry);
+    let registry = Registry::open(&path).unwrap();
+    assert_eq!(states(&registry), wanted);
+    for (one, other) in before.iter().zip(registry.entries()) {
+        assert_eq!(one.record, other.record);
+        assert_eq!(one.deadline, other.deadline);
+    }
+    // Acknowledged twice: nothing changes, and nobody is revoked a second time.
+    assert_eq!(
+        registry.activate(&PairId([3; 16]), 99).unwrap(),
+        (before[2].record.clone(), None)
+    );
+}
+
+#[test]
+fn a_key_is_enrolled_once_in_any_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::open(&folder.path().join("trust.db")).unwrap();
+    registry.insert(entry(1, None)).unwrap();
+    registry.revoke(&PairId([1; 16]), 9).unwrap();
+    assert!(registry.knows_key(&KeyDigest([1; 32])));
+    let mut again = entry(2, None);
+    again.record.key = KeyDigest([1; 32]);
+    assert!(registry.insert(again).is_err());
+    assert_eq!(states(&registry), [(1, State::Revoked)]);
+}
+
+#[test]
+fn only_pending_records_are_rolled_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::open(&folder.path().join("trust.db")).unwrap();
+    registry.insert(entry(1, None)).unwrap();
+    registry.insert(entry(2, None)).unwrap();
+    registry.activate(&PairId([2; 16]), 5).unwrap();
+    assert!(registry.remove_pending(&PairId([1; 16])).unwrap());
+    assert!(!registry.remove_pending(&PairId([1; 16])).unwrap());
+    assert!(!registry.remove_pending(&PairId([2; 16])).unwrap());
+    // A revoked record stays revoked, whatever is acknowledged later.
+    registry.revoke(&PairId([2; 16]), 9).unwrap();
+    assert_eq!(
+        registry.activate(&PairId([2; 16]), 6).unwrap().0.state,
+        State::Revoked
+    );
+    assert_eq!(states(&registry), [(2, State::Revoked)]);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trust.db");
+    let registry = Registry::open(&path).unwrap();
+    registry.insert(entry(1, None)).unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{file:?}");
+    }
+}
+
+#[test]
+fn other_databases_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trust.db");
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TABLE t (x)").unwrap();
+    assert!(matches!(Registry::open(&path), Err(TrustError::Foreign)));
+
+    let path = folder.path().join("later.db");
+    drop(Registry::open(&path).unwrap());
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 2)
+        .unwrap();
+    assert!(matches!(Registry::open(&path), Err(TrustError::TooNew)));
+
+    let path = folder.path().join("garbage.db");
+    std::fs::write(&path, vec![7; 4096]).unwrap();
+    assert!(matches!(
+        Registry::open(&path),
+        Err(TrustError::Database(_))
+    ));
+}
