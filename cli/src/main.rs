@@ -1,1 +1,190 @@
-fn main() {}
+//! `healthsync`: pair with a server, fetch health data over mutual TLS.
+//!
+//! ```text
+//! argv ─ argv (no secrets) ─ args (grammar) ─ settings (with the environment) ─ commands/*
+//!                                                             commands ─ client ─ network
+//!                                                             commands ─ printer, output
+//! ```
+//!
+//! Exit codes: 0 done, 1 failed, 2 usage, 3 not paired or peer not trusted, 4 server not
+//! reachable, 130 interrupted. A reader of stdout that goes away is success.
+
+mod args;
+mod argv;
+mod client;
+mod commands;
+mod config;
+mod error;
+mod keys;
+mod output;
+mod printer;
+mod range;
+mod scan;
+mod settings;
+
+use std::{
+    ffi::{OsStr, OsString},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, error::ErrorKind};
+
+use crate::{
+    args::{Cli, Global},
+    error::CliError,
+    printer::Printer,
+    settings::{Env, Settings},
+};
+
+/// What a thread may still need to clean up after the command has ended.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let env = Env::snapshot();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let early = early_printer(&arguments, &env);
+    if let Err(error) = argv::refuse_secrets(arguments.iter().skip(1).map(OsString::as_os_str)) {
+        return end(early, Err(error));
+    }
+    let cli = match parse(&arguments, early) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let printer = settings::printer(&cli.global, &env);
+    log(printer);
+    let outcome = Settings::new(&cli.global, &env).and_then(|settings| run(&cli, &settings));
+    end(printer, outcome)
+}
+
+/// How to print before the arguments are understood: an error must be JSON where JSON is wanted.
+fn early_printer(arguments: &[OsString], env: &Env) -> Printer {
+    let has = |word: &str| {
+        arguments
+            .iter()
+            .any(|argument| argument == OsStr::new(word))
+    };
+    let global = Global {
+        json: has("--json"),
+        quiet: false,
+        verbose: false,
+        color: ColorChoice::Auto,
+        config: None,
+        server: None,
+        host: None,
+        timeout: None,
+    };
+    settings::printer(&global, env)
+}
+
+fn parse(arguments: &[OsString], printer: Printer) -> Result<Cli, ExitCode> {
+    let colour = if printer.colour_err {
+        ColorChoice::Auto
+    } else {
+        ColorChoice::Never
+    };
+    let parsed = Cli::command()
+        .color(colour)
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        let is_help = matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        );
+        if is_help || !printer.json {
+            // A closed stdout or stderr is nobody's to tell.
+            drop(error.print());
+            return ExitCode::from(if is_help { 0 } else { 2 });
+        }
+        let text = error.render().to_string();
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let first = lines.next().unwrap_or("wrong command line");
+        let tip = lines.find_map(|line| line.strip_prefix("tip: "));
+        let error = CliError::usage(first.trim_start_matches("error: "));
+        let error = match tip {
+            Some(tip) => error.with_hint(tip),
+            None => error,
+        };
+        end(printer, Err(error))
+    })
+}
+
+/// The library's own events, for `--verbose` only; no dependency's, which may say too much.
+fn log(printer: Printer) {
+    use tracing_subscriber::{EnvFilter, fmt};
+
+    let wanted = if printer.verbose {
+        "healthsync=debug,healthsync_pairing=debug,healthsync_core=debug"
+    } else {
+        "healthsync=warn,healthsync_pairing=warn,healthsync_core=warn"
+    };
+    let subscriber = fmt()
+        .with_env_filter(EnvFilter::new(wanted))
+        .with_writer(std::io::stderr)
+        .with_ansi(printer.colour_err)
+        .without_time()
+        .with_target(false)
+        .finish();
+    // Fails only if one is set already, which nothing else does.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+fn run(cli: &Cli, settings: &Settings) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            CliError::new(
+                healthsync_core::api::Code::Internal,
+                "the system gives no threads",
+            )
+            .because(error)
+        })?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = interrupted() => Err(CliError::interrupted()),
+            outcome = commands::run(&cli.command, settings) => outcome,
+        }
+    });
+    // A thread may still hold a half-written file, which goes when it ends; another may wait for
+    // stdin for ever.
+    runtime.shutdown_timeout(FAREWELL);
+    outcome
+}
+
+/// Ctrl-C, or what a session sends when it ends.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        if let (Ok(mut terminate), Ok(mut hang_up)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::hangup()),
+        ) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn end(printer: Printer, outcome: Result<(), CliError>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            printer.error(&error);
+            ExitCode::from(error.exit())
+        }
+    }
+}

@@ -15,7 +15,7 @@ mod format;
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -169,6 +169,26 @@ impl KeyStore for FileStore {
     fn delete(&self, item: &str) -> Result<bool, KeyStoreError> {
         self.folder.delete(&file_name(item)?)
     }
+}
+
+/// Deletes items without the passphrase: a forgotten one must not keep a key alive. The store's own
+/// file goes with the last item, so that the next passphrase can be another one. Returns the names
+/// of the items that were there; a folder that is not there holds none and is not made.
+pub fn discard(folder: &Path, items: &[String]) -> Result<Vec<String>, KeyStoreError> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let folder = Folder::open(folder.to_owned())?;
+    let mut gone = Vec::new();
+    for item in items {
+        if folder.delete(&file_name(item)?)? {
+            gone.push(item.clone());
+        }
+    }
+    if !folder.names()?.iter().any(|name| name.ends_with(ITEM)) {
+        folder.delete(STORE)?;
+    }
+    Ok(gone)
 }
 
 /// One name for each item, with no character that any file system takes for its own. Upper case

@@ -1,4 +1,4 @@
-use std::{fs, path::Path};
+use std::fs;
 
 use super::*;
 use crate::environment::SystemEntropy;
@@ -46,6 +46,33 @@ fn items_outlive_the_process() {
     names.retain(|name| !name.starts_with('.'));
     names.sort();
     assert_eq!(names, ["client=3aaaaaaaaaaaaaaaaaaaaaaaaaaa.key", "store"]);
+}
+
+#[test]
+fn a_forgotten_passphrase_keeps_no_key_alive() {
+    let (_holder, folder) = folder();
+    let names = |items: &[&str]| {
+        items
+            .iter()
+            .map(|&item| item.to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(discard(&folder, &names(&["client:a"])).unwrap(), names(&[]));
+    assert!(!folder.exists());
+
+    let store = open(&folder, "correct horse").unwrap();
+    store.write("client:a", &secret("a")).unwrap();
+    store.write("client:b", &secret("b")).unwrap();
+    drop(store);
+    let asked = names(&["client:a", "pending-key"]);
+    assert_eq!(discard(&folder, &asked).unwrap(), names(&["client:a"]));
+    // Somebody else's item still needs its passphrase.
+    assert_eq!(code(open(&folder, "another")), "PASSPHRASE_WRONG");
+    assert_eq!(
+        discard(&folder, &names(&["client:b"])).unwrap(),
+        names(&["client:b"])
+    );
+    assert_eq!(code(open(&folder, "another")), "ok");
 }
 
 #[test]

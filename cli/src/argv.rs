@@ -1,0 +1,71 @@
+//! Secrets on the command line, refused before anything could echo them.
+//!
+//! Whoever may list processes can read the arguments of every one of them, and shells keep them.
+
+use std::ffi::OsStr;
+
+use healthsync_core::api::Code;
+
+use crate::error::CliError;
+
+/// Refuses a pairing code anywhere, and a passphrase given as an option. The error names neither.
+pub(crate) fn refuse_secrets<'a>(
+    arguments: impl IntoIterator<Item = &'a OsStr>,
+) -> Result<(), CliError> {
+    for argument in arguments {
+        let text = argument.to_string_lossy().to_ascii_lowercase();
+        if text.contains("hs1:") {
+            return Err(CliError::new(
+                Code::SecretInArgv,
+                "a pairing code on the command line can be read by every user of this computer",
+            ));
+        }
+        if text == "--passphrase" || text.starts_with("--passphrase=") {
+            return Err(CliError::new(
+                Code::SecretInArgv,
+                "a passphrase on the command line can be read by every user of this computer",
+            )
+            .with_hint(
+                "type it at the prompt, or let `HEALTHSYNC_PASSPHRASE_FILE` name a file that only you can read",
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use healthsync_core::report::{self, Hint as _};
+
+    use super::*;
+
+    #[test]
+    fn codes_and_passphrases_are_refused_and_not_repeated() {
+        for (words, refused) in [
+            (&["scan", "HS1:ABC%"][..], true),
+            (&["scan", "hs1:abc%"], true),
+            (&["scan", "--text", "HS1:ABC%"], true),
+            (&["scan", "--text=Hs1:ABC%"], true),
+            (&["scan", "--textHS1:ABC%"], true),
+            (&["scan", " HS1:ABC%"], true),
+            (&["scan", "--file", "'HS1:ABC%'"], true),
+            (&["HS1:ABC%"], true),
+            (&["status", "--passphrase", "ABC%"], true),
+            (&["status", "--passphrase=ABC%"], true),
+            (&["scan", "--text", "-"], false),
+            (&["scan", "--file", "HS1.png"], false),
+            (&["fetch", "--types", "steps"], false),
+        ] {
+            let words: Vec<_> = words.iter().map(OsStr::new).collect();
+            match refuse_secrets(words.iter().copied()) {
+                Ok(()) => assert!(!refused, "{words:?}"),
+                Err(error) => {
+                    assert!(refused, "{words:?}");
+                    assert_eq!((error.code(), error.exit()), ("SECRET_IN_ARGV", 2));
+                    let told = report::render(&error, error.code(), error.hint().as_deref());
+                    assert!(!told.to_ascii_uppercase().contains("ABC%"), "{told}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+use clap::Parser;
+
+use super::*;
+use crate::{
+    args::{Cli, Command},
+    settings::Env,
+};
+
+fn parsed(words: &[&str]) -> (Fetch, Settings) {
+    let cli = Cli::try_parse_from([&["healthsync", "fetch"], words].concat()).unwrap();
+    let env = Env {
+        default_home: Some("/nonexistent".into()),
+        ..Env::default()
+    };
+    let settings = Settings::new(&cli.global, &env).unwrap();
+    let Command::Fetch(fetch) = cli.command else {
+        panic!("not a fetch")
+    };
+    (fetch, settings)
+}
+
+#[test]
+fn the_format_follows_what_was_typed() {
+    for (words, expected) in [
+        (&[][..], Ok("csv")),
+        (&["--json"], Ok("ndjson")),
+        (&["--format", "arrow"], Ok("arrow")),
+        (&["--output", "a.tsv"], Ok("tsv")),
+        (&["--output", "a.JSONL"], Ok("ndjson")),
+        (&["--output", "a.txt"], Ok("csv")),
+        (&["--output", "-"], Ok("csv")),
+        (&["--output", "a.tsv", "--format", "json"], Ok("json")),
+        (&["--json", "--format", "json"], Ok("json")),
+        (&["--json", "--format", "csv"], Err("USAGE")),
+        (
+            &["--json", "--format", "csv", "--output", "-"],
+            Err("USAGE"),
+        ),
+        (&["--json", "--format", "csv", "--output", "a"], Ok("csv")),
+    ] {
+        let (fetch, settings) = parsed(words);
+        let found = chosen_format(&fetch, &settings)
+            .map(OutputFormat::name)
+            .map_err(|error| error.code());
+        assert_eq!(found, expected, "{words:?}");
+    }
+}
+
+#[test]
+fn every_format_on_the_command_line_exists() {
+    use clap::ValueEnum as _;
+
+    for format in OutputFormat::value_variants() {
+        assert!(format::by_name(format.name()).is_some(), "{format:?}");
+    }
+}
+
+#[test]
+fn fields_are_separated_by_one_sign_and_in_csv_only() {
+    for (words, expected) in [
+        (&[][..], Some(b',')),
+        (&["--delimiter", ";"], Some(b';')),
+        (&["--delimiter", "tab"], Some(b'\t')),
+        (&["--delimiter", "a"], None),
+        (&["--delimiter", "-"], None),
+        (&["--delimiter", ""], None),
+        (&["--delimiter", ";;"], None),
+        (&["--delimiter", ";", "--format", "tsv"], None),
+    ] {
+        let (fetch, settings) = parsed(words);
+        let format = chosen_format(&fetch, &settings).unwrap();
+        let found = options(&fetch, format)
+            .ok()
+            .map(|options| options.delimiter);
+        assert_eq!(found, expected, "{words:?}");
+    }
+}
+
+#[test]
+fn words_are_types_or_typing_errors() {
+    let split = |text: &str| {
+        let words: Vec<String> = text.split(',').map(str::to_owned).collect();
+        split_types(&words)
+            .map(|(types, unknown)| (types.join(","), unknown.join(",")))
+            .map_err(|error| (error.code(), error.exit()))
+    };
+    let good = |types: &str, unknown: &str| Ok((types.to_owned(), unknown.to_owned()));
+    assert_eq!(split(""), good("", ""));
+    assert_eq!(split("all"), good("", ""));
+    assert_eq!(split("steps, heartRate"), good("steps,heartRate", ""));
+    assert_eq!(split("steps,ALL"), good("", ""));
+    assert_eq!(split("steps,xyzzyxyzzy"), good("steps", "xyzzyxyzzy"));
+    assert_eq!(split("stps"), Err(("UNKNOWN_TYPE", 2)));
+}
+
+/// An Arrow stream without samples.
+fn stream() -> Vec<u8> {
+    let mut encoder = (format::by_name("arrow").unwrap().encoder)(&Options::default());
+    let mut bytes = Vec::new();
+    encoder.start(&mut bytes).unwrap();
+    encoder.finish(&End::default(), &mut bytes).unwrap();
+    bytes
+}
+
+fn write(pieces: Vec<Piece>, path: &Path) -> Result<u64, &'static str> {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    for piece in pieces {
+        sender.try_send(piece).unwrap();
+    }
+    drop(sender);
+    let writer = Writer {
+        encoder: (format::by_name("csv").unwrap().encoder)(&Options::default()),
+        output: Output::open(Some(path), false).unwrap(),
+        full: Vec::new(),
+        end: End::default(),
+        progress: ProgressBar::hidden(),
+    };
+    writer
+        .run(receiver)
+        .map(|end| end.count)
+        .map_err(|error| error.code())
+}
+
+#[test]
+fn a_file_appears_only_if_the_whole_stream_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let whole = stream();
+    let cut = whole.len() - 4;
+    let bytes = |part: &[u8]| Piece::Bytes(bytes::Bytes::copy_from_slice(part));
+    for pieces in [
+        vec![],
+        vec![Piece::End],
+        vec![bytes(&whole)],
+        vec![bytes(&whole[..cut]), Piece::End],
+        vec![bytes(b"<html>not arrow</html>"), Piece::End],
+        vec![bytes(&whole), bytes(b"more"), Piece::End],
+    ] {
+        assert_eq!(write(pieces, &path), Err("ANSWER_DAMAGED"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+    let pieces = vec![bytes(&whole[..cut]), bytes(&whole[cut..]), Piece::End];
+    assert_eq!(write(pieces, &path), Ok(0));
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .starts_with("id,type,value")
+    );
+}

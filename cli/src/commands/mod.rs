@@ -1,0 +1,28 @@
+//! The commands. To add one: one file here, one line in `args` and one in [`run`].
+
+mod cert;
+mod config;
+mod fetch;
+mod keychain;
+mod scan;
+mod status;
+mod types;
+mod unpair;
+mod version;
+
+use crate::{args::Command, error::CliError, settings::Settings};
+
+/// Runs what was typed.
+pub(crate) async fn run(command: &Command, settings: &Settings) -> Result<(), CliError> {
+    match command {
+        Command::Scan(scan) => scan::run(scan, settings).await,
+        Command::Status => status::run(settings).await,
+        Command::Types => types::run(settings).await,
+        Command::Fetch(fetch) => fetch::run(fetch, settings).await,
+        Command::Cert(cert) => cert::run(cert, settings),
+        Command::Unpair => unpair::run(settings).await,
+        Command::Keychain(keychain) => keychain::run(keychain, settings),
+        Command::Config(config) => config::run(config, settings),
+        Command::Version => version::run(settings.printer),
+    }
+}

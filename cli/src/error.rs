@@ -1,0 +1,211 @@
+//! What went wrong, with its stable code, the exit code, and the next command to run.
+
+use std::{error::Error as StdError, io};
+
+use healthsync_core::{api::Code, report::Hint};
+use healthsync_pairing::{
+    credentials::InvalidItem, enroll::client::EnrollError, invite::InviteError,
+    keystore::KeyStoreError, tls::failure::Failure,
+};
+
+/// Any cause.
+pub(crate) type Cause = Box<dyn StdError + Send + Sync>;
+
+/// An error as a person or a script gets it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct CliError {
+    message: String,
+    code: &'static str,
+    exit: u8,
+    hint: Option<String>,
+    #[source]
+    source: Option<Cause>,
+}
+
+impl CliError {
+    /// An error of the common table, with its exit code and its advice.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            code: code.as_str(),
+            exit: code.exit(),
+            hint: Some(code.advice().to_owned()),
+            source: None,
+        }
+    }
+
+    /// The command line is wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Code::Usage, message)
+    }
+
+    /// Adds why.
+    pub(crate) fn because(mut self, cause: impl Into<Cause>) -> Self {
+        self.source = Some(cause.into());
+        self
+    }
+
+    /// Replaces the advice.
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Replaces the message, where the common one is not about this.
+    pub(crate) fn saying(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    /// Says where it happened, in front.
+    pub(crate) fn at(mut self, place: &str) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
+    /// The exit code of a command that ends with it.
+    pub(crate) fn exit(&self) -> u8 {
+        self.exit
+    }
+
+    /// stdout was closed by its reader: nothing is wrong.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        self.source
+            .as_deref()
+            .and_then(|cause| cause.downcast_ref::<io::Error>())
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+            && self.code == Code::OutputFailed.as_str()
+    }
+
+    /// stdout could not be written.
+    pub(crate) fn stdout(error: io::Error) -> Self {
+        Self::new(Code::OutputFailed, "could not write to stdout").because(error)
+    }
+
+    /// Stopped by the person.
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Code::Interrupted, "interrupted")
+    }
+}
+
+impl Hint for CliError {
+    fn code(&self) -> &'static str {
+        self.code
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
+/// Takes code and hint of an error of `pairing` over; its own message stays the first line.
+fn passed_on(
+    message: String,
+    code: &'static str,
+    hint: Option<String>,
+    exit: u8,
+    source: Option<Cause>,
+) -> CliError {
+    CliError {
+        message,
+        code,
+        exit,
+        hint,
+        source,
+    }
+}
+
+/// An error whose text already stands in the line above: only its causes are told.
+fn causes(error: &dyn StdError) -> Option<Cause> {
+    let mut text = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push(cause.to_string());
+        next = cause.source();
+    }
+    let mut chain: Option<Told> = None;
+    for text in text.into_iter().rev() {
+        chain = Some(Told {
+            text,
+            source: chain.map(Box::new),
+        });
+    }
+    chain.map(Into::into)
+}
+
+/// One line of a chain, kept as text.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Told {
+    text: String,
+    #[source]
+    source: Option<Box<Told>>,
+}
+
+impl From<Failure> for CliError {
+    fn from(failure: Failure) -> Self {
+        let exit = if failure.is_unreachable() { 4 } else { 3 };
+        passed_on(
+            failure.message.clone(),
+            failure.code,
+            failure.hint(),
+            exit,
+            causes(&failure),
+        )
+    }
+}
+
+impl From<EnrollError> for CliError {
+    fn from(error: EnrollError) -> Self {
+        let exit = if error.is_unreachable() { 4 } else { 3 };
+        passed_on(
+            error.to_string(),
+            error.code(),
+            error.hint(),
+            exit,
+            causes(&error),
+        )
+    }
+}
+
+impl From<InviteError> for CliError {
+    fn from(error: InviteError) -> Self {
+        passed_on(
+            error.to_string(),
+            error.code(),
+            error.hint(),
+            1,
+            causes(&error),
+        )
+    }
+}
+
+impl From<KeyStoreError> for CliError {
+    fn from(error: KeyStoreError) -> Self {
+        let exit = if matches!(error, KeyStoreError::Unknown(_)) {
+            2
+        } else {
+            1
+        };
+        passed_on(
+            error.to_string(),
+            error.code(),
+            error.hint(),
+            exit,
+            causes(&error),
+        )
+    }
+}
+
+impl From<InvalidItem> for CliError {
+    fn from(error: InvalidItem) -> Self {
+        passed_on(
+            error.to_string(),
+            "KEY_STORE_DAMAGED",
+            Some(Code::KeyMissing.advice().to_owned()),
+            1,
+            None,
+        )
+    }
+}

@@ -1,0 +1,188 @@
+//! The one door to the terminal: data on stdout, all else on stderr.
+
+use std::io::{self, Write};
+
+use healthsync_core::report::{self, Hint as _};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::error::CliError;
+
+/// How to print.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent answer of the command line or the terminal"
+)]
+pub(crate) struct Printer {
+    /// JSON lines on stdout.
+    pub(crate) json: bool,
+    /// Data and errors only.
+    pub(crate) quiet: bool,
+    /// More details.
+    pub(crate) verbose: bool,
+    /// Colours on stdout.
+    pub(crate) colour_out: bool,
+    /// Colours on stderr.
+    pub(crate) colour_err: bool,
+    /// stdout is a terminal.
+    pub(crate) out_terminal: bool,
+    /// A moving line may be shown on stderr.
+    pub(crate) progress: bool,
+}
+
+/// How a word looks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Look {
+    /// Emphasis.
+    Bold,
+    /// Good.
+    Green,
+    /// Needs attention.
+    Yellow,
+    /// Bad.
+    Red,
+}
+
+impl Look {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Bold => "1",
+            Self::Green => "32",
+            Self::Yellow => "33",
+            Self::Red => "1;31",
+        }
+    }
+}
+
+impl Printer {
+    /// A line of data.
+    pub(crate) fn line(&self, text: &str) -> Result<(), CliError> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{text}")
+            .and_then(|()| out.flush())
+            .map_err(CliError::stdout)
+    }
+
+    /// One JSON object on a line of its own.
+    pub(crate) fn object(&self, value: &impl Serialize) -> Result<(), CliError> {
+        let text = serde_json::to_string(value)
+            .map_err(|error| CliError::stdout(io::Error::other(error)))?;
+        self.line(&text)
+    }
+
+    /// Something worth knowing; not with `--quiet`.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.say(text);
+        }
+    }
+
+    /// A detail for `--verbose`.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.verbose {
+            self.say(text);
+        }
+    }
+
+    /// Something that may bite later.
+    pub(crate) fn warn(&self, text: &str) {
+        let label = self.paint_err("warning:", Look::Yellow);
+        self.say(&format!("{label} {text}"));
+    }
+
+    /// What a person must see. A closed stderr is nobody's to tell.
+    pub(crate) fn say(&self, text: &str) {
+        drop(writeln!(io::stderr().lock(), "{text}"));
+    }
+
+    /// The last words of a failed command.
+    pub(crate) fn error(&self, error: &CliError) {
+        let hint = error.hint();
+        if self.json {
+            drop(self.line(&report::json(error, error.code(), hint.as_deref())));
+            return;
+        }
+        let text = report::render(error, error.code(), hint.as_deref());
+        let text = if self.colour_err {
+            text.replacen("error:", &self.paint_err("error:", Look::Red), 1)
+                .replacen(
+                    "\nhint:",
+                    &format!("\n{}", self.paint_err("hint:", Look::Bold)),
+                    1,
+                )
+        } else {
+            text
+        };
+        self.say(&text);
+    }
+
+    /// A word for stdout.
+    pub(crate) fn paint(&self, text: &str, look: Look) -> String {
+        paint(text, look, self.colour_out)
+    }
+
+    /// A word for stderr.
+    pub(crate) fn paint_err(&self, text: &str, look: Look) -> String {
+        paint(text, look, self.colour_err)
+    }
+
+    /// A moving line with a count, or nothing where no terminal would show it.
+    pub(crate) fn counter(&self, unit: &str) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new_spinner();
+        let template =
+            format!("{{spinner}} {{human_pos}} {unit}  {{per_sec}}  {{elapsed}}  {{msg}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+        bar
+    }
+}
+
+fn paint(text: &str, look: Look, colours: bool) -> String {
+    if colours {
+        format!("\u{1b}[{}m{text}\u{1b}[0m", look.code())
+    } else {
+        text.to_owned()
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped() {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+            (12_345_678, "12,345,678"),
+        ] {
+            assert_eq!(grouped(number), expected);
+        }
+    }
+
+    #[test]
+    fn no_escape_without_colours() {
+        assert_eq!(paint("x", Look::Red, false), "x");
+        assert_eq!(paint("x", Look::Red, true), "\u{1b}[1;31mx\u{1b}[0m");
+    }
+}

@@ -1,0 +1,11 @@
+//! The real binary, without a server: what it refuses, how it says so, and with which exit code.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+
+mod binary;
+mod config;
+mod refusals;
