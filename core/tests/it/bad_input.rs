@@ -230,3 +230,55 @@ fn another_reader_sees_a_file_whole_or_not_at_all() {
     );
     assert_eq!(reader.count().expect("a count"), 2000);
 }
+
+#[test]
+fn no_damage_makes_it_panic() {
+    let text = read("apple/rinoshiyo_sample_export.xml");
+    // A small generator of pseudo-random numbers (Marsaglia's xorshift), always the same.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(below).expect("small")).expect("small")
+    };
+    let mut store = store();
+    let mut imported = 0;
+    for _ in 0..300 {
+        let mut damaged = text.clone();
+        for _ in 0..=random(4) {
+            let place = random(damaged.len());
+            match random(4) {
+                0 => damaged[place] = u8::try_from(random(256)).expect("a byte"),
+                1 => damaged.truncate(place.max(1)),
+                2 => drop(damaged.remove(place)),
+                _ => damaged.insert(place, b"<>\"'&=/\0"[random(8)]),
+            }
+        }
+        imported += u32::from(import(&mut store, &damaged).is_ok());
+    }
+    assert!(imported > 50, "{imported}");
+}
+
+#[test]
+fn hostile_numbers_and_names() {
+    let record = |unit: &str, value: &str| {
+        format!(
+            " <Record type=\"HKQuantityTypeIdentifierBodyMass\" sourceName=\"{}\" unit=\"{unit}\" \
+             value=\"{value}\" startDate=\"2024-06-15 08:00:00 +0000\"/>\n",
+            "n".repeat(5000)
+        )
+    };
+    let text = [
+        record("Gmol&lt;1e308&gt;", "0"),
+        record("mol&lt;1e-320&gt;", "0e400"),
+        record("kg", "1e308"),
+        record("kg", "0e400"),
+        record("m^127", "1"),
+        record(&"x".repeat(100_000), "1"),
+        record("kg", "-0"),
+    ]
+    .concat();
+    let imported = import(&mut store(), document(PLAIN, &text).as_bytes()).expect("an import");
+    assert!(imported.new >= 5, "{imported:?}");
+}

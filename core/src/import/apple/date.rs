@@ -70,8 +70,11 @@ pub(super) fn parse(text: &str) -> Option<i64> {
         return None;
     }
     let seconds = (days(year, month, day) * 24 + hour) * 3600 + minute * 60 + second - offset;
-    Some(seconds * 1000 + millis)
+    YEARS.contains(&seconds).then_some(seconds * 1000 + millis)
 }
+
+/// The years 1 to 9999 in UTC, which every format can print.
+const YEARS: std::ops::Range<i64> = -62_135_596_800..253_402_300_800;
 
 fn number(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0, |value, digit| {
@@ -143,6 +146,9 @@ mod tests {
             ("2024-02-29 12:00:00 +0000", Some(1_709_208_000_000)),
             ("2030-01-05 00:00:00 -0400", Some(1_893_816_000_000)),
             ("1900-03-01 00:00:00 +0000", Some(-2_203_891_200_000)),
+            ("9999-12-31 23:59:59 +0000", Some(253_402_300_799_000)),
+            ("9999-12-31 23:59:59 -0100", None),
+            ("0001-01-01 00:00:00 +0100", None),
             ("2023-02-29 12:00:00 +0000", None),
             ("2020-13-01 08:00:00 -0500", None),
             ("2020-00-01 08:00:00 -0500", None),

@@ -24,6 +24,7 @@ pub(super) fn read(chunks: Chunks, sink: &mut Sink<'_>) -> Result<(), ReadError>
         tokens: Tokens::new(chunks)?,
         sink,
         spare: Vec::new(),
+        room: Room(0),
         measures: Measures::default(),
         writers: Writers::default(),
     };
@@ -91,6 +92,19 @@ pub(super) struct ElementReader<'s, 'k> {
     pub(super) writers: Writers,
     sink: &'s mut Sink<'k>,
     spare: Vec<Tag>,
+    room: Room,
+}
+
+/// Room for the metadata of one child of the root.
+struct Room(usize);
+
+impl Room {
+    /// Takes so much, if it is there.
+    fn take(&mut self, bytes: usize) -> bool {
+        let left = self.0.checked_sub(bytes);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
+    }
 }
 
 impl ElementReader<'_, '_> {
@@ -107,6 +121,7 @@ impl ElementReader<'_, '_> {
     /// One child of the root.
     fn element(&mut self, tag: &mut Tag, token: Token) -> Result<(), ReadError> {
         let line = self.tokens.line();
+        self.room = Room(limits::METADATA);
         let kept = match tag.name() {
             "Record" => match self.record(tag, token)? {
                 Ok(sample) => {
@@ -300,11 +315,12 @@ impl ElementReader<'_, '_> {
             if child.name() != "InstantaneousBeatsPerMinute" {
                 return reader.pass_over(child, token);
             }
-            if metadata.beats.len() < limits::PARTS {
-                let text = |key| child.value(key).unwrap_or_default().to_owned();
+            let text = |key| child.value(key).unwrap_or_default();
+            let (bpm, time) = (text("bpm"), text("time"));
+            if metadata.beats.len() < limits::PARTS && reader.room.take(bpm.len() + time.len()) {
                 metadata.beats.push(Beat {
-                    bpm: text("bpm"),
-                    time: text("time"),
+                    bpm: bpm.to_owned(),
+                    time: time.to_owned(),
                 });
             } else {
                 let line = reader.tokens.line();
@@ -329,21 +345,10 @@ impl ElementReader<'_, '_> {
         };
         let value = tag.value("value").unwrap_or_default();
         let entries = &mut metadata.entries;
-        // Few entries are the rule; only a long list is worth adding up.
-        let long = entries.len() >= 16;
-        let size = |entries: &[(String, String)]| -> usize {
-            entries
-                .iter()
-                .map(|(key, value)| key.len() + value.len())
-                .sum()
-        };
-        if value.len() > limits::METADATA
-            || entries.len() >= limits::ENTRIES
-            || (long && size(entries) > limits::METADATA)
-        {
-            self.skipped(self.tokens.line(), "metadata beyond the limit".into())?;
-        } else {
+        if entries.len() < limits::ENTRIES && self.room.take(key.len() + value.len()) {
             entries.push((key.to_owned(), value.to_owned()));
+        } else {
+            self.skipped(self.tokens.line(), "metadata beyond the limit".into())?;
         }
         Ok(true)
     }

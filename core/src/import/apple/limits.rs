@@ -1,7 +1,7 @@
 //! Bounds that no real export reaches, so that a hostile one cannot fill the memory.
 
 /// Bytes of one tag, comment or text.
-pub(super) const TOKEN: usize = 4 << 20;
+pub(super) const TOKEN: usize = 2 << 20;
 
 /// Bytes before the root element.
 pub(super) const PROLOG: usize = 1 << 20;
@@ -12,11 +12,20 @@ pub(super) const DEPTH: usize = 32;
 /// Beats, statistics, events or members of one element.
 pub(super) const PARTS: usize = 20_000;
 
-/// Bytes of metadata of one element.
-pub(super) const METADATA: usize = 1 << 20;
+/// Bytes of metadata of one child of the root, with all that it holds.
+pub(super) const METADATA: usize = 256 << 10;
+
+/// Bytes of a name: of a type, a unit, a category, a source, a device.
+pub(super) const NAME: usize = 1024;
 
 /// Entries of a cache of texts that repeat; a full one begins anew.
-pub(super) const CACHE: usize = 2048;
+pub(super) const CACHE: usize = 512;
 
 /// Metadata entries of one element.
 pub(super) const ENTRIES: usize = 1000;
+
+/// The text, or as much of it as a name may have.
+pub(super) fn name(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(NAME))
+        .unwrap_or_default()
+}

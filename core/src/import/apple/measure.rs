@@ -20,6 +20,7 @@ pub(super) struct Measures {
 impl Measures {
     /// The measure of these two attributes.
     pub(super) fn find(&mut self, type_name: &str, unit: Option<&str>) -> Option<&mut Measure> {
+        let (type_name, unit) = (limits::name(type_name), unit.map(limits::name));
         let is = |measure: &Measure| {
             measure.type_name == type_name && measure.unit_name.as_deref() == unit
         };
@@ -144,6 +145,8 @@ impl Measure {
             value /= 100.0;
             half /= 100.0;
         }
+        // A hostile exponent or unit makes no tolerance.
+        let half = if half.is_finite() { half } else { 0.0 };
         value.is_finite().then_some((value, half))
     }
 
@@ -156,8 +159,8 @@ impl Measure {
         if let Some((_, name)) = self.categories.iter().find(|(raw, _)| raw == text) {
             return Value::Category(Arc::clone(name));
         }
-        let name: Arc<str> = category::name(bare(&self.type_name), text).into();
-        if self.categories.len() < 32 {
+        let name: Arc<str> = category::name(bare(&self.type_name), limits::name(text)).into();
+        if self.categories.len() < 16 && text.len() <= limits::NAME {
             self.categories.push((text.to_owned(), Arc::clone(&name)));
         }
         Value::Category(name)

@@ -33,6 +33,8 @@ impl Writers {
         version: Option<&str>,
         device: Option<&str>,
     ) -> Arc<Provenance> {
+        let (name, version) = (limits::name(name), version.map(limits::name));
+        let device = device.map(limits::name);
         if let Some((raw, found)) = &self.last
             && raw.is(name, version, device)
         {

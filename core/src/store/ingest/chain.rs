@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How many wait at most.
-const WAITING: usize = 1000;
+const WAITING: usize = 100;
 
 /// A stored thing of some key: its id, its row, and whether this file has met it already.
 pub(super) struct Candidate<C> {

@@ -38,7 +38,7 @@ use crate::{
     correlation::Correlation,
     identity::Key,
     import::{IMPORTERS, Importer, Item, ReadError, Source, Stopped},
-    sample::Sample,
+    sample::{Metadata, Sample},
     store::{Imported, SkippedCount, Store, StoreError},
     workout::Workout,
 };
@@ -168,6 +168,38 @@ impl Keyed {
 const BATCH: usize = 256;
 const BATCHES_WAITING: usize = 8;
 
+/// A batch of few, but heavy items is full, too (bytes, roughly).
+const WEIGHT: usize = 1 << 20;
+
+fn weight(item: &Item) -> usize {
+    const PART: usize = 500;
+    let of = |metadata: &Metadata| {
+        let entries = metadata.entries.iter();
+        entries
+            .map(|(key, value)| key.len() + value.len())
+            .sum::<usize>()
+            + metadata.beats.len() * PART
+    };
+    match item {
+        Item::Sample(sample) => of(&sample.metadata),
+        Item::Workout(workout) => {
+            let events = workout
+                .events
+                .iter()
+                .map(|event| PART + of(&event.metadata));
+            of(&workout.metadata) + workout.statistics.len() * PART + events.sum::<usize>()
+        }
+        Item::Correlation(correlation) => {
+            let members = correlation.members.iter();
+            of(&correlation.metadata)
+                + members
+                    .map(|member| PART + of(&member.metadata))
+                    .sum::<usize>()
+        }
+        Item::Skipped { .. } => 0,
+    }
+}
+
 /// Reads in a thread of its own; `take` writes here.
 fn run(
     importer: &'static dyn Importer,
@@ -199,11 +231,14 @@ fn read(
     sender: &SyncSender<Vec<Keyed>>,
 ) -> Result<(), ReadError> {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut weight = 0;
     let result = importer.read(source, &mut |item| {
+        weight += self::weight(&item);
         batch.push(Keyed::new(origin, item));
-        if batch.len() < BATCH {
+        if batch.len() < BATCH && weight < WEIGHT {
             return Ok(());
         }
+        weight = 0;
         let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
         sender.send(full).map_err(|_| Stopped)
     });

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{kind::Kind, sample::Provenance};
 
 /// Entries of a cache; a full one begins anew, so that a hostile file cannot fill the memory.
-const CACHE: usize = 4096;
+const CACHE: usize = 1024;
 
 /// Metadata up to this length is worth a row of its own, when there are not too many.
 const SHARED_LENGTH: usize = 200;
