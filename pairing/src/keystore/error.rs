@@ -86,6 +86,12 @@ impl KeyStoreError {
     )]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Damaged { item, .. } if item.starts_with("host:") => {
+                return Some(format!(
+                    "restore it from a backup, or run `healthsync-server revoke {}` and pair again",
+                    item.trim_start_matches("host:")
+                ));
+            }
             Self::Damaged { .. } => {
                 "restore it from a backup, or remove it with `healthsync keychain clear` and pair again"
             }
@@ -148,5 +154,80 @@ impl KeyStoreError {
             }
         };
         Some(hint.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_a_code_and_names_the_next_step() {
+        let store = StoreKind::SecretService;
+        let damaged = |item: &str| KeyStoreError::Damaged {
+            store,
+            item: item.to_owned(),
+        };
+        for (error, code, part) in [
+            (
+                damaged("client:a"),
+                "KEY_STORE_DAMAGED",
+                "healthsync keychain clear",
+            ),
+            (
+                damaged("host:a"),
+                "KEY_STORE_DAMAGED",
+                "healthsync-server revoke a`",
+            ),
+            (
+                KeyStoreError::Denied {
+                    store: StoreKind::File,
+                    reason: "open to other users".to_owned(),
+                    source: None,
+                },
+                "KEY_STORE_DENIED",
+                "chmod",
+            ),
+            (
+                KeyStoreError::Failed {
+                    store,
+                    source: "cause".into(),
+                },
+                "KEY_STORE_FAILED",
+                "--key-store file",
+            ),
+            (
+                KeyStoreError::Locked {
+                    store,
+                    source: None,
+                },
+                "KEY_STORE_LOCKED",
+                "gnome-keyring-daemon --unlock",
+            ),
+            (
+                KeyStoreError::Missing {
+                    store,
+                    source: None,
+                },
+                "KEY_STORE_MISSING",
+                "--key-store file",
+            ),
+            (
+                KeyStoreError::PassphraseNeeded,
+                "PASSPHRASE_NEEDED",
+                "HEALTHSYNC_PASSPHRASE_FILE",
+            ),
+            (KeyStoreError::PassphraseWrong, "PASSPHRASE_WRONG", "again"),
+            (
+                KeyStoreError::Unknown("keyutils".to_owned()),
+                "KEY_STORE_UNKNOWN",
+                "--key-store file",
+            ),
+        ] {
+            assert_eq!(error.code(), code);
+            let hint = error.hint().unwrap();
+            assert!(hint.contains(part), "{hint}");
+            assert!(!hint.ends_with('.') && !error.to_string().ends_with('.'));
+        }
     }
 }

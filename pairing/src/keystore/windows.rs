@@ -20,13 +20,15 @@ pub(super) fn open() -> Result<Keyring, KeyStoreError> {
         store,
         // A pairing key stays on its computer: no roaming to others of the same domain.
         modifiers: HashMap::from([("persistence", "Local")]),
-        judge: |error| {
-            // ERROR_NO_SUCH_LOGON_SESSION: nobody is logged in whose credentials could be opened.
-            if error.to_string().contains("ERROR_NO_SUCH_LOGON_SESSION") {
-                Meaning::Locked
-            } else {
-                Meaning::Failed
-            }
+        // The library shows Windows' error, but does not name its type.
+        judge: |error| match error.to_string().as_str() {
+            // Nobody is logged in whose credentials could be opened.
+            "Windows ERROR_NO_SUCH_LOGON_SESSION" => Meaning::Locked,
+            // ERROR_ACCESS_DENIED
+            "Windows error code 5" => Meaning::Denied,
+            // ERROR_NOT_SUPPORTED: an edition or a policy without the Credential Manager.
+            "Windows error code 50" => Meaning::Missing,
+            _ => Meaning::Failed,
         },
     })
 }
