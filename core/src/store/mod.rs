@@ -196,3 +196,25 @@ impl Store {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn what_sqlite_says_gets_a_word() {
+        for (code, word) in [
+            (ffi::SQLITE_BUSY, "STORE_BUSY"),
+            (ffi::SQLITE_LOCKED, "STORE_BUSY"),
+            (ffi::SQLITE_CORRUPT, "STORE_DAMAGED"),
+            (ffi::SQLITE_FULL, "DISK_FULL"),
+            (ffi::SQLITE_NOTADB, "NOT_A_STORE"),
+            (ffi::SQLITE_IOERR, "STORE_FAILED"),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(StoreError::from(error).code(), word);
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{
     date, limits,
     measure::{Measures, plain},
+    metadata::{Room, external_id},
     prolog,
     provenance::Writers,
     tag::Tag,
@@ -12,10 +13,8 @@ use super::{
     tokens::{Token, Tokens},
 };
 use crate::{
-    correlation::Correlation,
     import::{Item, ReadError, Sink},
-    kind::Kind,
-    sample::{Beat, Metadata, Sample, Value},
+    sample::{Metadata, Sample, Value},
 };
 
 /// Reads the whole text of an export.
@@ -92,19 +91,7 @@ pub(super) struct ElementReader<'s, 'k> {
     pub(super) writers: Writers,
     sink: &'s mut Sink<'k>,
     spare: Vec<Tag>,
-    room: Room,
-}
-
-/// Room for the metadata of one child of the root.
-struct Room(usize);
-
-impl Room {
-    /// Takes so much, if it is there.
-    fn take(&mut self, bytes: usize) -> bool {
-        let left = self.0.checked_sub(bytes);
-        self.0 = left.unwrap_or(self.0);
-        left.is_some()
-    }
+    pub(super) room: Room,
 }
 
 impl ElementReader<'_, '_> {
@@ -266,93 +253,6 @@ impl ElementReader<'_, '_> {
         })
     }
 
-    fn correlation(
-        &mut self,
-        tag: &Tag,
-        token: Token,
-    ) -> Result<Result<Correlation, Reason>, ReadError> {
-        let kind = tag
-            .value("type")
-            .filter(|name| !name.is_empty())
-            .map(Kind::from_healthkit);
-        let frame = self.frame(tag);
-        let mut metadata = Metadata::default();
-        let mut members = Vec::new();
-        if token == Token::Open {
-            self.children(&mut |reader, child, token| {
-                if reader.metadata_entry(child, &mut metadata)? {
-                    return reader.leave(child, token);
-                }
-                if child.name() != "Record" {
-                    return reader.pass_over(child, token);
-                }
-                let line = reader.tokens.line();
-                match reader.record(child, token)? {
-                    Ok(sample) if members.len() < limits::PARTS => members.push(sample),
-                    Ok(_) => reader.skipped(line, "members beyond the limit".into())?,
-                    Err(reason) => reader.skipped(line, reason)?,
-                }
-                Ok(())
-            })?;
-        }
-        let Some(kind) = kind else {
-            return Ok(Err("correlations without a type".into()));
-        };
-        Ok(frame.map(|frame| Correlation {
-            kind,
-            start_ms: frame.start_ms,
-            end_ms: frame.end_ms,
-            created_ms: frame.created_ms,
-            provenance: frame.provenance,
-            external_id: external_id(&metadata),
-            metadata,
-            members,
-        }))
-    }
-
-    fn beats(&mut self, metadata: &mut Metadata) -> Result<(), ReadError> {
-        self.children(&mut |reader, child, token| {
-            if child.name() != "InstantaneousBeatsPerMinute" {
-                return reader.pass_over(child, token);
-            }
-            let text = |key| child.value(key).unwrap_or_default();
-            let (bpm, time) = (text("bpm"), text("time"));
-            if metadata.beats.len() < limits::PARTS && reader.room.take(bpm.len() + time.len()) {
-                metadata.beats.push(Beat {
-                    bpm: bpm.to_owned(),
-                    time: time.to_owned(),
-                });
-            } else {
-                let line = reader.tokens.line();
-                reader.skipped(line, "beats beyond the limit".into())?;
-            }
-            reader.leave(child, token)
-        })
-    }
-
-    /// Takes a `MetadataEntry`; says whether it was one.
-    pub(super) fn metadata_entry(
-        &mut self,
-        tag: &Tag,
-        metadata: &mut Metadata,
-    ) -> Result<bool, ReadError> {
-        if tag.name() != "MetadataEntry" {
-            return Ok(false);
-        }
-        let Some(key) = tag.value("key") else {
-            self.skipped(self.tokens.line(), "metadata without a key".into())?;
-            return Ok(true);
-        };
-        let value = tag.value("value").unwrap_or_default();
-        let entries = &mut metadata.entries;
-        if entries.len() < limits::ENTRIES && self.room.take(key.len() + value.len()) {
-            entries.push((key.to_owned(), value.to_owned()));
-        } else {
-            self.skipped(self.tokens.line(), "metadata beyond the limit".into())?;
-        }
-        Ok(true)
-    }
-
     /// Calls `visit` with each child of the element whose start tag was read last.
     pub(super) fn children(
         &mut self,
@@ -411,14 +311,4 @@ pub(super) struct Frame {
     pub(super) end_ms: i64,
     pub(super) created_ms: Option<i64>,
     pub(super) provenance: std::sync::Arc<crate::sample::Provenance>,
-}
-
-/// The writer's own stable id.
-pub(super) fn external_id(metadata: &Metadata) -> Option<String> {
-    ["HKExternalUUID", "HKMetadataKeySyncIdentifier"]
-        .iter()
-        .filter_map(|key| metadata.value(key))
-        .map(str::trim)
-        .find(|id| !id.is_empty())
-        .map(str::to_owned)
 }

@@ -11,10 +11,12 @@
 
 mod archive;
 mod category;
+mod correlation;
 mod date;
 mod element;
 mod limits;
 mod measure;
+mod metadata;
 mod prolog;
 mod provenance;
 mod tag;

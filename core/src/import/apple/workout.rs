@@ -2,8 +2,9 @@
 
 use super::{
     date,
-    element::{ElementReader, Reason, external_id},
+    element::{ElementReader, Reason},
     limits,
+    metadata::external_id,
     tag::Tag,
     tokens::Token,
 };

@@ -60,7 +60,7 @@ impl<'t> Names<'t> {
             || {
                 connection.execute(
                     "INSERT INTO kind (name, unit) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                    params![kind.as_str(), unit],
+                    params![kind.as_str(), kind.unit().unwrap_or(unit)],
                 )?;
                 connection.query_row(
                     "SELECT id FROM kind WHERE name = ?1",

@@ -1,0 +1,75 @@
+//! `MetadataEntry` and the beats of a heart rate variability.
+
+use super::{element::ElementReader, limits, tag::Tag};
+use crate::{
+    import::ReadError,
+    sample::{Beat, Metadata},
+};
+
+/// Room for the metadata of one child of the root.
+pub(super) struct Room(pub(super) usize);
+
+impl Room {
+    /// Takes so much, if it is there.
+    pub(super) fn take(&mut self, bytes: usize) -> bool {
+        let left = self.0.checked_sub(bytes);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
+    }
+}
+
+impl ElementReader<'_, '_> {
+    /// Takes a `HeartRateVariabilityMetadataList`.
+    pub(super) fn beats(&mut self, metadata: &mut Metadata) -> Result<(), ReadError> {
+        self.children(&mut |reader, child, token| {
+            if child.name() != "InstantaneousBeatsPerMinute" {
+                return reader.pass_over(child, token);
+            }
+            let text = |key| child.value(key).unwrap_or_default();
+            let (bpm, time) = (text("bpm"), text("time"));
+            if metadata.beats.len() < limits::PARTS && reader.room.take(bpm.len() + time.len()) {
+                metadata.beats.push(Beat {
+                    bpm: bpm.to_owned(),
+                    time: time.to_owned(),
+                });
+            } else {
+                let line = reader.tokens.line();
+                reader.skipped(line, "beats beyond the limit".into())?;
+            }
+            reader.leave(child, token)
+        })
+    }
+
+    /// Takes a `MetadataEntry`; says whether it was one.
+    pub(super) fn metadata_entry(
+        &mut self,
+        tag: &Tag,
+        metadata: &mut Metadata,
+    ) -> Result<bool, ReadError> {
+        if tag.name() != "MetadataEntry" {
+            return Ok(false);
+        }
+        let Some(key) = tag.value("key") else {
+            self.skipped(self.tokens.line(), "metadata without a key".into())?;
+            return Ok(true);
+        };
+        let value = tag.value("value").unwrap_or_default();
+        let entries = &mut metadata.entries;
+        if entries.len() < limits::ENTRIES && self.room.take(key.len() + value.len()) {
+            entries.push((key.to_owned(), value.to_owned()));
+        } else {
+            self.skipped(self.tokens.line(), "metadata beyond the limit".into())?;
+        }
+        Ok(true)
+    }
+}
+
+/// The writer's own stable id.
+pub(super) fn external_id(metadata: &Metadata) -> Option<String> {
+    ["HKExternalUUID", "HKMetadataKeySyncIdentifier"]
+        .iter()
+        .filter_map(|key| metadata.value(key))
+        .map(str::trim)
+        .find(|id| !id.is_empty())
+        .map(str::to_owned)
+}

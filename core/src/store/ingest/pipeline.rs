@@ -1,0 +1,190 @@
+//! Reading in one thread, writing in another.
+
+use std::{
+    borrow::Cow,
+    io::{self, Read, Seek, SeekFrom},
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+};
+
+use super::ImportFailed;
+use crate::{
+    correlation::Correlation,
+    identity::Key,
+    import::{IMPORTERS, Importer, Item, ReadError, Source, Stopped},
+    sample::{Metadata, Sample},
+    store::StoreError,
+    workout::Workout,
+};
+
+/// The importer that knows the file.
+pub(super) fn recognize(source: &mut dyn Source) -> Result<&'static dyn Importer, ImportFailed> {
+    for importer in IMPORTERS {
+        if importer.recognize(source)? {
+            return Ok(*importer);
+        }
+    }
+    Err(ImportFailed::NotAnExport)
+}
+
+/// An item with its key, which costs a hash and is made where there is time for it.
+pub(super) enum Keyed {
+    Sample(Box<Sample>, Key),
+    Workout(Box<Workout>, Key),
+    Correlation(Box<Correlation>, Key, Vec<Key>),
+    Skipped {
+        line: u64,
+        count: u64,
+        reason: Cow<'static, str>,
+    },
+}
+
+impl Keyed {
+    fn new(origin: &str, item: Item) -> Self {
+        match item {
+            Item::Sample(sample) => {
+                let key = Key::of_sample(origin, &sample);
+                Self::Sample(sample, key)
+            }
+            Item::Workout(workout) => {
+                let key = Key::of_workout(origin, &workout);
+                Self::Workout(workout, key)
+            }
+            Item::Correlation(correlation) => {
+                let key = Key::of_correlation(origin, &correlation);
+                let members = &correlation.members;
+                let members = members
+                    .iter()
+                    .map(|sample| Key::of_sample(origin, sample))
+                    .collect();
+                Self::Correlation(correlation, key, members)
+            }
+            Item::Skipped {
+                line,
+                count,
+                reason,
+            } => Self::Skipped {
+                line,
+                count,
+                reason,
+            },
+        }
+    }
+}
+
+const BATCH: usize = 256;
+const BATCHES_WAITING: usize = 8;
+
+/// A batch of few, but heavy items is full, too (bytes, roughly).
+const WEIGHT: usize = 1 << 20;
+
+fn weight(item: &Item) -> usize {
+    const PART: usize = 500;
+    let of = |metadata: &Metadata| {
+        let entries = metadata.entries.iter();
+        entries
+            .map(|(key, value)| key.len() + value.len())
+            .sum::<usize>()
+            + metadata.beats.len() * PART
+    };
+    match item {
+        Item::Sample(sample) => of(&sample.metadata),
+        Item::Workout(workout) => {
+            let events = workout
+                .events
+                .iter()
+                .map(|event| PART + of(&event.metadata));
+            of(&workout.metadata) + workout.statistics.len() * PART + events.sum::<usize>()
+        }
+        Item::Correlation(correlation) => {
+            let members = correlation.members.iter();
+            of(&correlation.metadata)
+                + members
+                    .map(|member| PART + of(&member.metadata))
+                    .sum::<usize>()
+        }
+        Item::Skipped { .. } => 0,
+    }
+}
+
+/// Reads in a thread of its own; `take` writes here.
+pub(super) fn run(
+    importer: &'static dyn Importer,
+    origin: &str,
+    source: &mut dyn Source,
+    mut take: impl FnMut(Vec<Keyed>) -> Result<(), StoreError>,
+) -> Result<(), ImportFailed> {
+    std::thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(BATCHES_WAITING);
+        let reading = scope.spawn(move || read(importer, origin, source, &sender));
+        let written = write(&receiver, &mut take);
+        // A reader that still sends gets to know that nobody listens.
+        drop(receiver);
+        let read = reading.join();
+        written?;
+        match read {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(ImportFailed::Read(io::Error::other(
+                "the parsing thread panicked",
+            ))),
+        }
+    })
+}
+
+fn read(
+    importer: &dyn Importer,
+    origin: &str,
+    source: &mut dyn Source,
+    sender: &SyncSender<Vec<Keyed>>,
+) -> Result<(), ReadError> {
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut weight = 0;
+    let result = importer.read(source, &mut |item| {
+        weight += self::weight(&item);
+        batch.push(Keyed::new(origin, item));
+        if batch.len() < BATCH && weight < WEIGHT {
+            return Ok(());
+        }
+        weight = 0;
+        let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+        sender.send(full).map_err(|_| Stopped)
+    });
+    // What came before an error counts, too: it may be kept.
+    sender.send(batch).map_err(|_| ReadError::Stopped)?;
+    result
+}
+
+fn write(
+    receiver: &Receiver<Vec<Keyed>>,
+    take: &mut impl FnMut(Vec<Keyed>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    for batch in receiver {
+        take(batch)?;
+    }
+    Ok(())
+}
+
+/// Knows how far the file was read.
+pub(super) struct Counting<'a> {
+    pub(super) source: &'a mut dyn Source,
+    pub(super) position: &'a AtomicU64,
+}
+
+impl Read for Counting<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(target)?;
+        self.position
+            .fetch_add(u64::try_from(read).unwrap_or_default(), Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+impl Seek for Counting<'_> {
+    fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
+        let position = self.source.seek(target)?;
+        self.position.store(position, Ordering::Relaxed);
+        Ok(position)
+    }
+}
