@@ -38,8 +38,8 @@ impl Limits {
         Self {
             header: Duration::from_secs(5),
             body: Duration::from_secs(10),
-            idle: Duration::from_secs(60),
-            stall: Duration::from_secs(120),
+            idle: Duration::from_mins(1),
+            stall: Duration::from_mins(2),
             farewell: Duration::from_secs(5),
             header_bytes: 16 * 1024,
             body_bytes: 1024 * 1024,

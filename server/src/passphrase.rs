@@ -106,34 +106,39 @@ mod tests {
 
     use super::*;
 
-    fn check(content: &[u8], mode: u32) -> Result<Vec<u8>, &'static str> {
+    /// The passphrase in a file of this content and mode, or the code of the refusal.
+    fn check(content: &[u8], mode: u32) -> (Vec<u8>, &'static str) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("passphrase");
         fs::write(&path, content).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        from_file(&path)
-            .map(|secret| secret.expose().to_vec())
-            .map_err(|error| error.code())
+        match from_file(&path) {
+            Ok(secret) => (secret.expose().to_vec(), ""),
+            Err(error) => (Vec::new(), error.code()),
+        }
     }
 
     #[test]
     fn one_line_of_a_private_file_is_a_passphrase() {
         assert_eq!(
             check(b"secret words\n", 0o600),
-            Ok(b"secret words".to_vec())
+            (b"secret words".to_vec(), "")
         );
         assert_eq!(
             check(b"secret words\r\n", 0o400),
-            Ok(b"secret words".to_vec())
+            (b"secret words".to_vec(), "")
         );
-        assert_eq!(check(b"secret words", 0o600), Ok(b"secret words".to_vec()));
+        assert_eq!(
+            check(b"secret words", 0o600),
+            (b"secret words".to_vec(), "")
+        );
         for (content, mode) in [
             (&b"\n"[..], 0o600),
             (b"", 0o600),
             (b"x", 0o640),
             (&[b'x'; 1025], 0o600),
         ] {
-            assert_eq!(check(content, mode), Err("PASSPHRASE_FILE"), "{mode:o}");
+            assert_eq!(check(content, mode).1, "PASSPHRASE_FILE", "{mode:o}");
         }
         assert_eq!(
             from_file(Path::new("/dev/null")).unwrap_err().code(),

@@ -124,15 +124,16 @@ impl Screen {
         .into();
         lines.extend(wrap(&self.text(), width));
         lines.extend([
-            "".to_owned(),
+            String::new(),
             format!("It works once, until {}.", clock(self.expires_at, zone)),
         ]);
         lines.extend(
             [
                 "",
-                "Whoever sees it can try to use it:",
-                "let nobody look. You then type the",
-                "six digits that the device shows.",
+                "Whoever sees it can try to use it",
+                "first: let nobody look. Then type",
+                "here the digits that your device",
+                "shows.",
                 "",
                 "Ctrl-C closes the window.",
             ]
@@ -248,13 +249,26 @@ pub fn closed(code: &str) -> &'static str {
     }
 }
 
-/// Cuts a text without spaces into lines; a base45 text has no white space that matters.
+/// Cuts the text into lines that neither begin nor end with its space: who copies them would lose
+/// it.
 fn wrap(text: &str, width: usize) -> Vec<String> {
-    let characters: Vec<char> = text.chars().collect();
-    characters
-        .chunks(width.max(1))
-        .map(|line| line.iter().collect())
-        .collect()
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let cut = (1..=width.min(rest.len()))
+            .rev()
+            .find(|&cut| cut == rest.len() || is_clean_cut(rest, cut))
+            .unwrap_or(rest.len());
+        let (line, after) = rest.split_at_checked(cut).unwrap_or((rest, ""));
+        lines.push(line.to_owned());
+        rest = after;
+    }
+    lines
+}
+
+fn is_clean_cut(text: &str, cut: usize) -> bool {
+    text.split_at_checked(cut)
+        .is_some_and(|(line, after)| !line.ends_with(' ') && !after.starts_with(' '))
 }
 
 fn clock(seconds: i64, zone: &TimeZone) -> String {
@@ -274,11 +288,11 @@ mod tests {
 
     use super::*;
 
-    /// As long as an invitation can be, all from the alphanumeric set (without spaces).
+    /// As long as an invitation can be, all from the alphanumeric set.
     fn longest() -> String {
         let mut text = "HS1:".to_owned();
         text.extend(
-            "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ$%*+-./:"
+            "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
                 .chars()
                 .cycle()
                 .take(150),
@@ -314,10 +328,15 @@ mod tests {
         }
         let beside: String = lines
             .iter()
-            .map(|line| line.rsplit('m').next().unwrap().trim())
+            .map(|line| line.split("\u{1b}[0m").nth(1).unwrap().trim())
             .collect();
         assert!(beside.contains(&longest()), "{beside}");
         assert!(beside.contains("05:00:00"));
+    }
+
+    #[test]
+    fn lines_do_not_hide_spaces() {
+        assert_eq!(wrap("AB CD EF", 3), ["A", "B C", "D E", "F"]);
     }
 
     #[test]

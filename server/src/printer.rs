@@ -62,6 +62,7 @@ impl Printer {
     }
 
     /// A line of data on stdout (nothing if empty).
+    #[expect(clippy::unused_self, reason = "whoever prints has a printer")]
     pub fn line(self, line: &str) -> Result<(), ServerError> {
         if line.is_empty() {
             return Ok(());
@@ -80,6 +81,7 @@ impl Printer {
     }
 
     /// Text on stdout without a line break: the prompt.
+    #[expect(clippy::unused_self, reason = "whoever prints has a printer")]
     pub fn prompt(self, text: &str) -> Result<(), ServerError> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())

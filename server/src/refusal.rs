@@ -100,13 +100,17 @@ impl IntoResponse for ApiError {
 
 impl From<ServerError> for ApiError {
     fn from(error: ServerError) -> Self {
-        let unavailable = matches!(error, ServerError::Store(..));
-        let mut refused = Self::internal(&error);
-        if unavailable {
-            refused.code = Code::StoreUnavailable;
-            refused.message = "the store cannot be read at the moment".to_owned();
+        let refused = Self::internal(&error);
+        if !matches!(error, ServerError::Store(..)) {
+            return refused;
         }
-        refused
+        Self {
+            internal: refused.internal,
+            ..Self::new(
+                Code::StoreUnavailable,
+                "the store cannot be read at the moment",
+            )
+        }
     }
 }
 

@@ -100,6 +100,12 @@ impl Trust {
         Ok(trust)
     }
 
+    /// The records of a database that no [`Trust`] has open, oldest first, without a key store.
+    pub fn recorded(database: &Path) -> Result<Vec<DeviceRecord>, TrustError> {
+        let entries = Registry::open(database)?.entries();
+        Ok(entries.into_iter().map(|entry| entry.record).collect())
+    }
+
     /// All records, oldest first.
     #[expect(
         clippy::unnecessary_wraps,

@@ -2,6 +2,7 @@
 //! store.
 
 use std::{
+    fmt::Write as _,
     fs::File,
     io::{self, BufReader},
     path::{Path, PathBuf},
@@ -220,9 +221,12 @@ fn summary(imported: &Imported) -> String {
     } in &imported.skipped
     {
         let reason = healthsync_core::report::inert(reason);
-        text.push_str(&format!(
+        // Writing to a String cannot fail.
+        write!(
+            text,
             "\n  skipped {count}: {reason} (first in line {first_line})"
-        ));
+        )
+        .unwrap_or_default();
     }
     text
 }

@@ -9,6 +9,8 @@ mod start;
 mod status;
 mod version;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::{
     args::{Args, Command},
     error::{ExitStatus, ServerError},
@@ -17,18 +19,19 @@ use crate::{
 
 /// Runs the command that was typed.
 pub async fn run(args: Args, settings: Settings) -> Result<ExitStatus, ServerError> {
+    let mut interruption = Interruption::watch();
     match args.command {
-        Command::Start(start) => start::start(&settings, &start).await,
+        Command::Start(start) => start::start(&settings, &start, interruption).await,
         Command::Import(import) => {
             tokio::select! {
                 done = import::import(&settings, import) => done,
-                () = interrupted() => Err(ServerError::Interrupted),
+                () = interruption.comes() => Err(ServerError::Interrupted),
             }
         }
         other => {
             tokio::select! {
                 done = ask(other, &settings) => done,
-                () = interrupted() => Err(ServerError::Interrupted),
+                () = interruption.comes() => Err(ServerError::Interrupted),
             }
         }
     }
@@ -47,20 +50,38 @@ async fn ask(command: Command, settings: &Settings) -> Result<ExitStatus, Server
     }
 }
 
-/// Completes at Ctrl-C, or when somebody asks the process to end.
-pub(crate) async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
+/// Ctrl-C, or somebody who asks the process to end. Watched from here on: a signal that comes
+/// between this and [`Interruption::comes`] is not lost.
+pub(crate) struct Interruption {
+    signals: Option<(Signal, Signal)>,
+}
 
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
+impl Interruption {
+    /// Begins to watch; needs the runtime.
+    pub(crate) fn watch() -> Self {
+        let both = signal(SignalKind::interrupt())
+            .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
+        match both {
+            Ok(signals) => Self {
+                signals: Some(signals),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "signals cannot be watched");
+                Self { signals: None }
             }
         }
-        Err(error) => {
-            tracing::warn!(%error, "signals cannot be watched");
-            std::future::pending::<()>().await;
+    }
+
+    /// Completes when it comes.
+    pub(crate) async fn comes(&mut self) {
+        match &mut self.signals {
+            Some((interrupt, terminate)) => {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            None => std::future::pending().await,
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A person who was refused may want a new code; a forgotten terminal may not.
-const ANOTHER_CODE: Duration = Duration::from_secs(60);
+const ANOTHER_CODE: Duration = Duration::from_mins(1);
 
 /// Opens a window and follows it to its end.
 pub(super) async fn pair(

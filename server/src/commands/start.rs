@@ -6,12 +6,11 @@ use healthsync_core::store::Store;
 use healthsync_pairing::{
     environment::Environment,
     keystore::{self, KeyStore, KeyStoreError, OpenOptions, StoreKind},
-    secret::Secret,
     trust::{State, Trust},
 };
 use serde_json::json;
 
-use super::{interrupted, pair};
+use super::{Interruption, pair};
 use crate::{
     advertise::{self, Announcement},
     app::{App, Parts},
@@ -31,6 +30,7 @@ const NAMELESS: &str = "healthsync";
 pub(super) async fn start(
     settings: &Settings,
     args: &args::Start,
+    mut interruption: Interruption,
 ) -> Result<ExitStatus, ServerError> {
     log::init(&settings.log);
     let printer = settings.printer;
@@ -50,7 +50,10 @@ pub(super) async fn start(
     drop(Store::open(&health_db).map_err(|error| ServerError::Store(health_db, error))?);
     let kind = key_store_kind(args, &config)?;
     let environment = Environment::system();
-    let trust = open_trust(settings, &config, kind, &environment).await?;
+    let trust = tokio::select! {
+        trust = open_trust(settings, &config, kind, &environment) => trust?,
+        () = interruption.comes() => return Err(ServerError::Interrupted),
+    };
     let name = args
         .name
         .clone()
@@ -88,7 +91,7 @@ pub(super) async fn start(
     )?;
 
     let first_window = tokio::spawn(first_window(settings.clone(), Arc::clone(&app)));
-    listen::run(listeners, app, interrupted()).await;
+    listen::run(listeners, app, interruption.comes()).await;
     first_window.abort();
     control.abort();
     // Only then is the socket file gone.
@@ -140,39 +143,16 @@ async fn open_trust(
 
 /// Pairs whose keys rest in the store that was used before.
 fn living_pairs(database: &Path) -> Result<usize, ServerError> {
-    let trust = Trust::open(database, Box::new(NoKeys), Environment::system())?;
-    let records = trust.pairs()?;
+    let records = Trust::recorded(database)?;
     Ok(records
         .iter()
         .filter(|record| is_living(record.state))
         .count())
 }
 
-/// Stands in for a key store where only the records are read.
-#[derive(Debug)]
-struct NoKeys;
-
-impl KeyStore for NoKeys {
-    fn kind(&self) -> StoreKind {
-        StoreKind::platform()
-    }
-
-    fn read(&self, _item: &str) -> Result<Option<Secret>, KeyStoreError> {
-        Ok(None)
-    }
-
-    fn write(&self, _item: &str, _value: &Secret) -> Result<(), KeyStoreError> {
-        Err(KeyStoreError::PassphraseNeeded)
-    }
-
-    fn delete(&self, _item: &str) -> Result<bool, KeyStoreError> {
-        Ok(false)
-    }
-}
-
-/// Whether the host keeps keys for such a pair.
+/// Whether such a pair reads, or may read again.
 const fn is_living(state: State) -> bool {
-    matches!(state, State::Active | State::Suspended | State::Pending)
+    matches!(state, State::Active | State::Suspended)
 }
 
 fn open_keys(

@@ -66,9 +66,8 @@ async fn answer(stream: UnixStream, app: Arc<App>) -> std::io::Result<()> {
         Ok(read) => read?,
         Err(_) => return Ok(()),
     };
-    let request = match serde_json::from_str(&line) {
-        Ok(request) => request,
-        Err(_) => return answer.fail(&ControlError::Unexpected.into()).await,
+    let Ok(request) = serde_json::from_str(&line) else {
+        return answer.fail(&ControlError::Unexpected.into()).await;
     };
     let outcome = match request {
         Request::Pair { seconds, approval } => match open_window(&app, seconds, approval).await {

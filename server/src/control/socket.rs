@@ -119,10 +119,13 @@ fn prepare(home: &Path) -> Result<(), ControlError> {
     }
 }
 
+/// What a group and others may do (POSIX permission bits).
+const OTHERS: u32 = 0o077;
+
 fn is_private(metadata: &fs::Metadata) -> bool {
     metadata.is_dir()
         && metadata.uid() == rustix::process::geteuid().as_raw()
-        && metadata.permissions().mode() & 0o077 == 0
+        && metadata.permissions().mode() & OTHERS == 0
 }
 
 fn bind_in(home: &Path, name: &str) -> Result<BoundSocket, ControlError> {

@@ -4,6 +4,8 @@ use std::sync::{Arc, atomic::Ordering};
 
 use axum::{Extension, extract::State, http::StatusCode};
 
+use healthsync_pairing::trust::TrustError;
+
 use crate::{app::App, error::ServerError, gate::Guest, refusal::ApiError};
 
 /// The device has stored its certificate: the pair becomes ACTIVE.
@@ -26,8 +28,16 @@ pub(super) async fn revoke(
     // Its connections are cut as after any revocation, but this answer may leave first.
     guest.says_farewell.store(true, Ordering::Relaxed);
     let trust = Arc::clone(app.trust());
-    app.blocking(move || trust.revoke(&guest.peer.pair.to_string()))
+    match app
+        .blocking(move || trust.revoke(&guest.peer.pair.to_string()))
         .await?
-        .map_err(ServerError::from)?;
+    {
+        Ok(_) => {}
+        // The device is revoked all the same; a later `revoke` deletes the key.
+        Err(TrustError::KeyStore(error)) => {
+            tracing::warn!(%error, "the CA key of a revoked pair is still in the key store");
+        }
+        Err(error) => return Err(ServerError::from(error).into()),
+    }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -82,7 +82,9 @@ mod tests {
     use super::*;
 
     fn check(query_string: &str) -> Result<Query, Code> {
-        let uri: Uri = format!("/api/v1/samples?{query_string}").parse().unwrap();
+        let uri: Uri = format!("/api/v1/samples?{query_string}")
+            .parse()
+            .map_err(|_| Code::BadRequest)?;
         let QueryString(params) = QueryString::try_from_uri(&uri).map_err(|_| Code::BadRequest)?;
         query(&params, &[], 1_768_021_200_000).map_err(|error| error.code)
     }

@@ -4,7 +4,7 @@
 //! blocking thread: Store::scan ──► Encoder ──► channel of a few pieces ──► body of the answer
 //! ```
 //!
-//! A failure in the middle breaks the stream (no last chunk on HTTP/1.1, RST_STREAM on HTTP/2), so
+//! A failure in the middle breaks the stream (no last chunk on HTTP/1.1, a reset stream on HTTP/2), so
 //! the peer sees that something is missing.
 
 use std::{io, ops::ControlFlow, sync::Arc, task::Poll};
@@ -137,7 +137,7 @@ pub(super) async fn answer(
         return Err(ApiError::new(Code::StoreUnavailable, "the server stops"));
     };
     let (head, begun) = oneshot::channel();
-    let (pieces, mut body) = mpsc::channel(PIECES);
+    let (pieces, body) = mpsc::channel(PIECES);
     let path = app.folder().health_db();
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
@@ -173,22 +173,7 @@ pub(super) async fn answer(
         }
     });
     let next: Option<String> = begun.await.map_err(|error| ApiError::internal(&error))??;
-    let mut whole = false;
-    let stream = stream::poll_fn(move |context| {
-        if whole {
-            return Poll::Ready(None);
-        }
-        body.poll_recv(context).map(|piece| match piece {
-            Some(Piece::Bytes(bytes)) => Some(Ok(bytes)),
-            Some(Piece::Last) => {
-                whole = true;
-                None
-            }
-            // The writer stopped without a word: this must not look like the end.
-            None => Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof))),
-        })
-    });
-    let mut response = Response::new(Body::from_stream(stream));
+    let mut response = Response::new(body_of(body));
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
@@ -199,6 +184,25 @@ pub(super) async fn answer(
         headers.insert(NEXT_CURSOR, cursor);
     }
     Ok(response)
+}
+
+/// The body that ends well only after [`Piece::Last`].
+fn body_of(mut pieces: mpsc::Receiver<Piece>) -> Body {
+    let mut whole = false;
+    Body::from_stream(stream::poll_fn(move |context| {
+        if whole {
+            return Poll::Ready(None);
+        }
+        pieces.poll_recv(context).map(|piece| match piece {
+            Some(Piece::Bytes(bytes)) => Some(Ok(bytes)),
+            Some(Piece::Last) => {
+                whole = true;
+                None
+            }
+            // The writer stopped without a word: this must not look like the end.
+            None => Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof))),
+        })
+    }))
 }
 
 fn write(
@@ -248,4 +252,30 @@ fn write(
         send(out)?;
     }
     pieces.blocking_send(Piece::Last).map_err(|_| Broken::Gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn check(pieces: Vec<Piece>) -> Option<Bytes> {
+        let (sender, receiver) = mpsc::channel(8);
+        for piece in pieces {
+            sender.send(piece).await.unwrap();
+        }
+        drop(sender);
+        axum::body::to_bytes(body_of(receiver), 1000).await.ok()
+    }
+
+    #[tokio::test]
+    async fn answer_that_breaks_off_is_an_error() {
+        let bytes = || Piece::Bytes(Bytes::from_static(b"x"));
+        assert_eq!(
+            check(vec![bytes(), bytes(), Piece::Last]).await,
+            Some(Bytes::from_static(b"xx"))
+        );
+        assert_eq!(check(vec![Piece::Last]).await, Some(Bytes::new()));
+        assert_eq!(check(vec![bytes(), bytes()]).await, None);
+        assert_eq!(check(vec![]).await, None);
+    }
 }

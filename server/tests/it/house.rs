@@ -1,0 +1,270 @@
+//! A server of one test: loopback, a memory key store, a folder that vanishes.
+
+use std::{io::Cursor, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use healthsync_core::store::{ImportOptions, Store};
+use healthsync_pairing::{
+    credentials::ClientCredentials,
+    device::DeviceKey,
+    enroll::{
+        client::enroll,
+        host::{Approval, WindowOptions},
+    },
+    environment::Environment,
+    id::PairId,
+    invite::Invite,
+    keystore::memory::MemoryStore,
+    tls,
+    trust::Trust,
+};
+use healthsync_server::{
+    app::{App, Parts},
+    config::DataFolder,
+    limits::Limits,
+    listen,
+    settings::ListenSettings,
+};
+use tempfile::TempDir;
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    task::JoinHandle,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
+use tokio_util::sync::CancellationToken;
+
+/// A running server; made in a runtime.
+pub(crate) struct House {
+    pub(crate) app: Arc<App>,
+    pub(crate) address: SocketAddr,
+    pub(crate) folder: TempDir,
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+/// A device that was paired with it.
+pub(crate) struct Device {
+    pub(crate) pair: PairId,
+    configuration: tokio_rustls::rustls::ClientConfig,
+    address: SocketAddr,
+}
+
+impl House {
+    pub(crate) fn open() -> Self {
+        Self::with(Limits::standard())
+    }
+
+    pub(crate) fn with(limits: Limits) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = DataFolder::at(folder.path().join("data"));
+        data.prepare().expect("a data folder");
+        let environment = Environment::system();
+        let trust = Trust::open(
+            &data.trust_db(),
+            Box::new(MemoryStore::default()),
+            environment.clone(),
+        )
+        .expect("device records");
+        let listeners = listen::bind(&ListenSettings {
+            addresses: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            ipv6_is_optional: false,
+        })
+        .expect("a port");
+        let address = listeners[0].local_addr().expect("an address");
+        let app = App::new(Parts {
+            trust,
+            folder: data,
+            name: "Test house".to_owned(),
+            key_store: "file".to_owned(),
+            listening: vec![address],
+            environment,
+            limits,
+        });
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(listen::run(
+            listeners,
+            Arc::clone(&app),
+            stop.clone().cancelled_owned(),
+        ));
+        Self {
+            app,
+            address,
+            folder,
+            stop,
+            running,
+        }
+    }
+
+    /// Stops it and waits until it is gone.
+    pub(crate) async fn close(self) {
+        self.stop.cancel();
+        self.running.await.expect("the server ends");
+    }
+
+    /// Enrols a device without digits; it is PENDING.
+    pub(crate) async fn enroll(&self, name: &str) -> Device {
+        let window = self
+            .app
+            .trust()
+            .open_window(WindowOptions {
+                seconds: 300,
+                addresses: vec![self.address],
+                server_name: "Test house".to_owned(),
+                approval: Approval::None,
+                leaf_days: 365,
+            })
+            .expect("a window");
+        let text = String::from_utf8(window.text.expose().to_vec()).expect("a text");
+        let invite = Invite::parse(&text).expect("an invitation");
+        let key = DeviceKey::generate().expect("a key");
+        let enrolled = enroll(&invite, key, name, &Environment::system(), &mut |_| {})
+            .await
+            .expect("enrolled");
+        Device::new(&enrolled.credentials, self.address)
+    }
+
+    /// Enrols a device and acknowledges the pair: it is ACTIVE.
+    pub(crate) async fn pair(&self, name: &str) -> Device {
+        let device = self.enroll(name).await;
+        let answer = device
+            .client()
+            .post(device.url("/api/v1/pair/ack"))
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status(), 204);
+        device
+    }
+
+    /// Imports `count` step records, a minute apart, and one hour of sleep.
+    pub(crate) fn fill(&self, count: u32) {
+        fill(&self.app.folder().health_db(), count);
+    }
+}
+
+impl Device {
+    fn new(credentials: &ClientCredentials, address: SocketAddr) -> Self {
+        let configuration = tls::client::configuration(credentials, &Environment::system())
+            .expect("a configuration");
+        Self {
+            pair: credentials.pair,
+            configuration: Arc::unwrap_or_clone(configuration),
+            address,
+        }
+    }
+
+    /// The address of a path under the pair's name.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!(
+            "https://{}:{}{path}",
+            self.pair.server_name(),
+            self.address.port()
+        )
+    }
+
+    /// A client with connections of its own.
+    pub(crate) fn client(&self) -> reqwest::Client {
+        self.builder().build().expect("a client")
+    }
+
+    /// The same, HTTP/1.1 alone.
+    pub(crate) fn old_client(&self) -> reqwest::Client {
+        self.builder().http1_only().build().expect("a client")
+    }
+
+    fn builder(&self) -> reqwest::ClientBuilder {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(self.configuration.clone())
+            .resolve(&self.pair.server_name(), self.address)
+            .no_proxy()
+            .timeout(Duration::from_secs(20))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        self.client()
+            .get(self.url(path))
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    /// A bare TLS connection, HTTP/1.1 without ALPN, under the name of `pair`.
+    pub(crate) async fn connect_as(&self, pair: &PairId) -> std::io::Result<TlsStream<TcpStream>> {
+        self.handshake(TcpStream::connect(self.address).await?, pair)
+            .await
+    }
+
+    pub(crate) async fn connect(&self) -> TlsStream<TcpStream> {
+        self.connect_as(&self.pair).await.expect("connected")
+    }
+
+    /// The same with room for little that was not read yet.
+    pub(crate) async fn connect_narrowly(&self) -> TlsStream<TcpStream> {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a buffer");
+        let tcp = socket.connect(self.address).await.expect("connected");
+        self.handshake(tcp, &self.pair).await.expect("a handshake")
+    }
+
+    async fn handshake(
+        &self,
+        tcp: TcpStream,
+        pair: &PairId,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut configuration = self.configuration.clone();
+        configuration.alpn_protocols.clear();
+        let name = ServerName::try_from(pair.server_name()).expect("a name");
+        TlsConnector::from(Arc::new(configuration))
+            .connect(name, tcp)
+            .await
+    }
+}
+
+/// Writes an export and imports it.
+pub(crate) fn fill(database: &Path, count: u32) {
+    let mut store = Store::open(database).expect("a store");
+    let text = export(count);
+    let length = u64::try_from(text.len()).ok();
+    store
+        .import(
+            "default",
+            &mut Cursor::new(text.into_bytes()),
+            length,
+            &ImportOptions::default(),
+            &mut |_| {},
+        )
+        .expect("imported");
+}
+
+/// An export as the Health app writes it.
+pub(crate) fn export(count: u32) -> String {
+    use std::fmt::Write as _;
+
+    let mut text = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<HealthData locale=\"en_US\">\n \
+         <ExportDate value=\"2026-02-01 08:00:00 +0100\"/>\n",
+    );
+    let midnight: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+    for minute in 0..count {
+        let start = midnight + jiff::SignedDuration::from_mins(minute.into());
+        let end = start + jiff::SignedDuration::from_secs(30);
+        let format =
+            |instant: jiff::Timestamp| instant.strftime("%Y-%m-%d %H:%M:%S +0000").to_string();
+        writeln!(
+            text,
+            " <Record type=\"HKQuantityTypeIdentifierStepCount\" sourceName=\"iPhone\" \
+             unit=\"count\" creationDate=\"{end}\" startDate=\"{start}\" endDate=\"{end}\" \
+             value=\"{value}\"/>",
+            start = format(start),
+            end = format(end),
+            value = minute % 90 + 1,
+        )
+        .expect("a line");
+    }
+    text.push_str(
+        " <Record type=\"HKCategoryTypeIdentifierSleepAnalysis\" sourceName=\"Watch\" \
+         creationDate=\"2026-01-02 07:00:00 +0000\" startDate=\"2026-01-02 05:00:00 +0000\" \
+         endDate=\"2026-01-02 06:00:00 +0000\" value=\"HKCategoryValueSleepAnalysisAsleepCore\"/>\n\
+         </HealthData>\n",
+    );
+    text
+}

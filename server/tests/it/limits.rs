@@ -1,0 +1,156 @@
+//! Peers that take too much, too long, or say nonsense.
+
+use std::time::Duration;
+
+use healthsync_server::limits::Limits;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::house::{Device, House};
+
+/// Sends `head` (`HOST` is the pair's name) and reads to the end of the connection.
+async fn exchange(device: &Device, head: &str) -> String {
+    let mut stream = device.connect().await;
+    let head = head.replace("HOST", &device.pair.server_name());
+    stream.write_all(head.as_bytes()).await.expect("written");
+    let mut answer = Vec::new();
+    // A connection that is cut may end without close_notify.
+    drop(
+        timeout(Duration::from_secs(10), stream.read_to_end(&mut answer))
+            .await
+            .expect("closed"),
+    );
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn short() -> Limits {
+    Limits {
+        header: Duration::from_millis(200),
+        body: Duration::from_millis(200),
+        idle: Duration::from_millis(400),
+        ..Limits::standard()
+    }
+}
+
+#[tokio::test]
+async fn absurd_requests_are_refused_at_once() {
+    let house = House::with(short());
+    let device = house.pair("Anna").await;
+    let post =
+        "POST /api/v1/health/data HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\n";
+    let long = "x".repeat(20_000);
+    for (head, status) in [
+        (format!("{post}Content-Length: 2147483648\r\n\r\n{{"), "413"),
+        (format!("{post}Content-Length: -1\r\n\r\n"), "400"),
+        (
+            format!("{post}Content-Length: 99999999999999999999999\r\n\r\n"),
+            "400",
+        ),
+        (
+            format!("{post}Content-Length: 5\r\nContent-Length: 6\r\n\r\n"),
+            "400",
+        ),
+        (format!("{post}Transfer-Encoding: gzip\r\n\r\n"), "400"),
+        (
+            format!("{post}Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
+            "400",
+        ),
+        (
+            "GET /api/v1/status HTTP/1.1\r\nHost: HOST\r\nHost: evil.example\r\n\r\n".to_owned(),
+            "421",
+        ),
+        ("GET /api/v1/status HTTP/1.1\r\n\r\n".to_owned(), "421"),
+        (
+            format!("GET /api/v1/status HTTP/1.1\r\nHost: HOST\r\nX: {long}\r\n\r\n"),
+            "431",
+        ),
+        (
+            format!(
+                "GET /api/v1/status HTTP/1.1\r\nHost: HOST\r\n{}\r\n",
+                "A: b\r\n".repeat(100)
+            ),
+            "431",
+        ),
+        ("\u{16}\u{3}\u{1} nonsense\r\n\r\n".to_owned(), "400"),
+    ] {
+        let answer = exchange(&device, &head).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{head:.120} -> {answer:.120}"
+        );
+    }
+    assert_eq!(device.get("/api/v1/status").await.status(), 200);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn slow_peers_are_let_go() {
+    let house = House::with(short());
+    let device = house.pair("Anna").await;
+    // A header without an end.
+    let answer = exchange(
+        &device,
+        "GET /api/v1/status HTTP/1.1\r\nHost: HOST\r\nX-Slow: ",
+    )
+    .await;
+    assert!(!answer.contains("200 OK"), "{answer}");
+    // Nothing at all.
+    assert_eq!(exchange(&device, "").await, "");
+    // A body that does not come.
+    let answer = exchange(
+        &device,
+        "POST /api/v1/health/data HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\n\
+         Content-Length: 50\r\n\r\n{",
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("REQUEST_TIMEOUT"));
+    // An answer that nobody asks a second question after.
+    let answer = exchange(&device, "GET /api/v1/status HTTP/1.1\r\nHost: HOST\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn body_beyond_the_limit_is_refused_while_it_comes() {
+    let house = House::with(Limits {
+        body_bytes: 2048,
+        ..Limits::standard()
+    });
+    let device = house.pair("Anna").await;
+    let chunk = format!("400\r\n{}\r\n", " ".repeat(1024)).repeat(4);
+    let head = format!(
+        "POST /api/v1/health/data HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\n\
+         Transfer-Encoding: chunked\r\n\r\n{chunk}"
+    );
+    let answer = exchange(&device, &head).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn crowd_at_the_door_does_not_keep_a_device_out() {
+    let limits = Limits {
+        strangers: 8,
+        strangers_per_address: 4,
+        ..Limits::standard()
+    };
+    let house = House::with(limits);
+    let device = house.pair("Anna").await;
+    let mut crowd = Vec::new();
+    for _ in 0..40 {
+        crowd.push(TcpStream::connect(house.address).await.expect("connected"));
+    }
+    let asked = timeout(Duration::from_secs(3), device.get("/api/v1/status")).await;
+    assert_eq!(asked.expect("in time").status(), 200);
+    // The first of the crowd had to make room.
+    let mut byte = [0; 1];
+    let read = timeout(Duration::from_secs(3), crowd[0].read(&mut byte))
+        .await
+        .expect("cut");
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    house.close().await;
+}

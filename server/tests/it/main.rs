@@ -1,0 +1,14 @@
+//! The server as its clients meet it: real TLS, real pairs, real files.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+
+mod authz;
+mod binary;
+mod commands;
+mod house;
+mod limits;
+mod requests;
