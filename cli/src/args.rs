@@ -113,6 +113,10 @@ pub(crate) struct Scan {
 Without a range: today. --start alone runs to now. A date as --end includes that day.
 Times are RFC 3339 (2026-01-10T08:00:00Z), local dates (2026-01-10), local times
 (2026-01-10T08:00), or now, today, yesterday. A sample belongs to the range in which it starts.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one flag of the command line"
+)]
 pub(crate) struct Fetch {
     /// Types, separated by commas (`healthsync types` lists them), or `all` [default: all]
     #[arg(

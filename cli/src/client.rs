@@ -29,6 +29,9 @@ use crate::{
 /// No error answer, and no small answer, is longer.
 const LARGEST_ANSWER: usize = 4 << 20;
 
+/// How much of an answer may be under way (HTTP/2 flow control).
+const WINDOW: u32 = 4 << 20;
+
 /// The port of a server that nobody named one for.
 const DEFAULT_PORT: u16 = 8443;
 
@@ -41,6 +44,8 @@ pub(crate) struct Link {
     pub(crate) credentials: ClientCredentials,
     tls: Arc<ClientConfig>,
     addresses: Vec<SocketAddr>,
+    /// For the address asked last: a second request goes over the same connection.
+    http: Option<(SocketAddr, reqwest::Client)>,
     connect_timeout: Duration,
     read_timeout: Duration,
     /// Where what a good handshake showed is saved; `None` while a pairing is under way.
@@ -93,6 +98,7 @@ impl Link {
             credentials,
             tls,
             addresses,
+            http: None,
             connect_timeout: settings.connect_timeout,
             read_timeout: settings.read_timeout,
             file: None,
@@ -171,22 +177,31 @@ impl Link {
     }
 
     fn request(
-        &self,
+        &mut self,
         method: &Method,
         path: &str,
         query: &[(&str, &str)],
         accept: Option<&str>,
         address: SocketAddr,
     ) -> Result<reqwest::RequestBuilder, CliError> {
-        let internal = |error: &dyn std::error::Error| {
-            CliError::new(Code::Internal, "the request could not be made")
-                .because(error.to_string())
-        };
         let name = self.credentials.pair.server_name();
-        let mut url = Url::parse(&format!("https://{name}:{}{path}", address.port()))
-            .map_err(|error| internal(&error))?;
+        let mut url =
+            Url::parse(&format!("https://{name}:{}{path}", address.port())).map_err(not_made)?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut request = self.http(address)?.request(method.clone(), url);
+        if let Some(accept) = accept {
+            request = request.header(reqwest::header::ACCEPT, accept);
+        }
+        Ok(request)
+    }
+
+    fn http(&mut self, address: SocketAddr) -> Result<reqwest::Client, CliError> {
+        if let Some((known, client)) = &self.http
+            && *known == address
+        {
+            return Ok(client.clone());
         }
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(ClientConfig::clone(&self.tls))
@@ -196,19 +211,16 @@ impl Link {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
-            .resolve(&name, address)
+            .resolve(&self.credentials.pair.server_name(), address)
             .connect_timeout(self.connect_timeout)
             .read_timeout(self.read_timeout)
-            .http2_initial_stream_window_size(4 << 20)
-            .http2_initial_connection_window_size(4 << 20)
+            .http2_initial_stream_window_size(WINDOW)
+            .http2_initial_connection_window_size(WINDOW)
             .user_agent(concat!("healthsync/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| internal(&error))?;
-        let mut request = client.request(method.clone(), url);
-        if let Some(accept) = accept {
-            request = request.header(reqwest::header::ACCEPT, accept);
-        }
-        Ok(request)
+            .map_err(not_made)?;
+        self.http = Some((address, client.clone()));
+        Ok(client)
     }
 
     /// Keeps what a verified handshake showed: the address that is good, the server's certificate.
@@ -256,7 +268,7 @@ impl Link {
     /// An answer that broke off, with the reason if there is one.
     pub(crate) async fn broken(&self, error: &reqwest::Error, address: SocketAddr) -> CliError {
         let failure = self.diagnose(error, address).await;
-        if matches!(failure.code, "ECONNRESET" | "ETIMEDOUT") {
+        if failure.is_unreachable() {
             return CliError::new(Code::AnswerDamaged, "the answer was cut off")
                 .because(one_line(&failure));
         }
@@ -330,7 +342,14 @@ impl Link {
     /// A failure at one address, with that address.
     pub(crate) fn told(&self, address: SocketAddr, failure: Failure) -> CliError {
         tracing::debug!(%address, alert = ?failure.alert, subject = failure.subject.as_str(), "failed");
-        CliError::from(failure).at(&format!("{:?} at {address}", self.server.name))
+        let name = &self.server.name;
+        if failure.is_unreachable() {
+            CliError::from(failure)
+                .within(format!("could not reach the server {name:?} at {address}"))
+        } else {
+            CliError::from(failure)
+                .within(format!("no trusted connection to {name:?} at {address}"))
+        }
     }
 
     /// No address led to the server: what counts is a peer that is not trusted, else the first.
@@ -362,6 +381,10 @@ impl Link {
         let parsed: Option<ErrorBody> = serde_json::from_slice(&body).ok();
         explain(status.as_u16(), parsed.as_ref())
     }
+}
+
+fn not_made(error: impl std::error::Error + Send + Sync + 'static) -> CliError {
+    CliError::new(Code::Internal, "the request could not be made").because(error)
 }
 
 /// A cut connection may hide an alert; so may silence.

@@ -64,8 +64,12 @@ pub(crate) struct Server {
     /// RFC 3339 UTC.
     pub(crate) paired_at: String,
     /// The server's certificate as last seen, DER in hex, for `cert info` offline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) server_leaf: Option<String>,
+    #[serde(
+        rename = "serverLeaf",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) leaf: Option<String>,
 }
 
 /// How far a pairing came.
@@ -108,7 +112,11 @@ impl Config {
             )
             .with_hint(format!(
                 "give the pair id instead: {}",
-                list(found.iter().map(|server| server.pair.as_str()))
+                found
+                    .iter()
+                    .map(|server| server.pair.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ))),
             (_, None) => Err(
                 CliError::new(Code::ServerAmbiguous, "several servers are paired")
@@ -118,7 +126,20 @@ impl Config {
     }
 
     fn names(&self) -> String {
-        list(self.servers.iter().map(|server| server.name.as_str()))
+        let called = |name: &str| {
+            let same = |server: &&Server| server.name.eq_ignore_ascii_case(name);
+            self.servers.iter().filter(same).count()
+        };
+        let names: Vec<String> = self
+            .servers
+            .iter()
+            .map(|server| match called(&server.name) {
+                1 => server.name.clone(),
+                // Their names do not tell them apart.
+                _ => format!("{} ({})", server.pair, server.name),
+            })
+            .collect();
+        names.join(", ")
     }
 
     /// The server of this pair.
@@ -136,8 +157,8 @@ impl Server {
     }
 
     /// The cached certificate, DER.
-    pub(crate) fn leaf(&self) -> Option<Vec<u8>> {
-        let text = self.server_leaf.as_deref()?;
+    pub(crate) fn leaf_der(&self) -> Option<Vec<u8>> {
+        let text = self.leaf.as_deref()?;
         if !text.len().is_multiple_of(2) {
             return None;
         }
@@ -149,20 +170,16 @@ impl Server {
 
     /// Takes note of what a verified handshake showed. Returns whether anything is new.
     pub(crate) fn saw(&mut self, address: SocketAddr, leaf: Option<&[u8]>) -> bool {
-        let before = (self.addresses.clone(), self.server_leaf.clone());
+        let before = (self.addresses.clone(), self.leaf.clone());
         self.addresses.retain(|known| *known != address);
         self.addresses.insert(0, address);
         // More than this were never announced by one server.
         self.addresses.truncate(8);
         if let Some(leaf) = leaf {
-            self.server_leaf = Some(hex(leaf));
+            self.leaf = Some(hex(leaf));
         }
-        before != (self.addresses.clone(), self.server_leaf.clone())
+        before != (self.addresses.clone(), self.leaf.clone())
     }
-}
-
-fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Lower-case hex.
@@ -341,7 +358,7 @@ mod tests {
             host: None,
             key_store: "file".to_owned(),
             paired_at: "2026-01-07T10:00:00Z".to_owned(),
-            server_leaf: None,
+            leaf: None,
         }
     }
 
@@ -434,6 +451,10 @@ mod tests {
         config.servers.push(server("Ana", "abcdefgh"));
         assert_eq!(code(&config, None), "abcdefgh");
         assert_eq!(code(&config, Some("other")), "SERVER_AMBIGUOUS");
+        config.servers.push(server("ana", "zzzzzzzz"));
+        let hint = config.select(None).unwrap_err().hint().unwrap();
+        assert!(hint.ends_with("abcdefgh (Ana), zzzzzzzz (ana)"), "{hint}");
+        config.servers.pop();
         config.servers.push(server("Ben", "abcdzzzz"));
         for (wanted, expected) in [
             (None, "SERVER_AMBIGUOUS"),
@@ -454,11 +475,11 @@ mod tests {
         assert!(server.saw(new, Some(&[0xab, 1])));
         assert_eq!(server.addresses[0], new);
         assert_eq!(server.addresses.len(), 2);
-        assert_eq!(server.leaf().unwrap(), [0xab, 1]);
+        assert_eq!(server.leaf_der().unwrap(), [0xab, 1]);
         assert!(!server.saw(new, Some(&[0xab, 1])));
-        server.server_leaf = Some("abc".to_owned());
-        assert_eq!(server.leaf(), None);
-        server.server_leaf = Some("zz".to_owned());
-        assert_eq!(server.leaf(), None);
+        server.leaf = Some("abc".to_owned());
+        assert_eq!(server.leaf_der(), None);
+        server.leaf = Some("zz".to_owned());
+        assert_eq!(server.leaf_der(), None);
     }
 }

@@ -58,10 +58,15 @@ impl CliError {
         self
     }
 
-    /// Says where it happened, in front.
-    pub(crate) fn at(mut self, place: &str) -> Self {
-        self.message = format!("{place}: {}", self.message);
-        self
+    /// Says what this error prevented; it becomes the first cause.
+    pub(crate) fn within(self, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            code: self.code,
+            exit: self.exit,
+            hint: self.hint.clone(),
+            source: Some(Box::new(self)),
+        }
     }
 
     /// The exit code of a command that ends with it.
@@ -140,7 +145,7 @@ fn causes(error: &dyn StdError) -> Option<Cause> {
 struct Told {
     text: String,
     #[source]
-    source: Option<Box<Told>>,
+    source: Option<Box<Self>>,
 }
 
 impl From<Failure> for CliError {

@@ -74,6 +74,15 @@ pub(crate) fn delete(
     Ok(gone)
 }
 
+/// Lets an empty file store go, so that its passphrase need not be remembered for nothing.
+pub(crate) fn tidy(kind: StoreKind, settings: &Settings) {
+    if kind == StoreKind::File
+        && let Err(error) = keystore::file::discard(&folder(settings), &[])
+    {
+        tracing::debug!(code = error.code(), "the empty key store was not deleted");
+    }
+}
+
 /// The credentials of a pair.
 pub(crate) fn credentials(
     server: &Server,

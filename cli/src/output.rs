@@ -109,7 +109,7 @@ impl Output {
 pub(crate) fn folder(path: &Path) -> &Path {
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+        .unwrap_or_else(|| Path::new("."))
 }
 
 /// Puts a rename on the disk; not every file system can, and then the rename has happened anyway.

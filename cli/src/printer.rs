@@ -57,7 +57,11 @@ impl Look {
 
 impl Printer {
     /// A line of data.
-    pub(crate) fn line(&self, text: &str) -> Result<(), CliError> {
+    #[expect(
+        clippy::unused_self,
+        reason = "whoever prints must have been given the printer"
+    )]
+    pub(crate) fn line(self, text: &str) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
         writeln!(out, "{text}")
             .and_then(|()| out.flush())
@@ -65,39 +69,43 @@ impl Printer {
     }
 
     /// One JSON object on a line of its own.
-    pub(crate) fn object(&self, value: &impl Serialize) -> Result<(), CliError> {
+    pub(crate) fn object(self, value: &impl Serialize) -> Result<(), CliError> {
         let text = serde_json::to_string(value)
             .map_err(|error| CliError::stdout(io::Error::other(error)))?;
         self.line(&text)
     }
 
     /// Something worth knowing; not with `--quiet`.
-    pub(crate) fn note(&self, text: &str) {
+    pub(crate) fn note(self, text: &str) {
         if !self.quiet {
             self.say(text);
         }
     }
 
     /// A detail for `--verbose`.
-    pub(crate) fn detail(&self, text: &str) {
+    pub(crate) fn detail(self, text: &str) {
         if self.verbose {
             self.say(text);
         }
     }
 
     /// Something that may bite later.
-    pub(crate) fn warn(&self, text: &str) {
+    pub(crate) fn warn(self, text: &str) {
         let label = self.paint_err("warning:", Look::Yellow);
         self.say(&format!("{label} {text}"));
     }
 
     /// What a person must see. A closed stderr is nobody's to tell.
-    pub(crate) fn say(&self, text: &str) {
+    #[expect(
+        clippy::unused_self,
+        reason = "whoever prints must have been given the printer"
+    )]
+    pub(crate) fn say(self, text: &str) {
         drop(writeln!(io::stderr().lock(), "{text}"));
     }
 
     /// The last words of a failed command.
-    pub(crate) fn error(&self, error: &CliError) {
+    pub(crate) fn error(self, error: &CliError) {
         let hint = error.hint();
         if self.json {
             drop(self.line(&report::json(error, error.code(), hint.as_deref())));
@@ -118,17 +126,17 @@ impl Printer {
     }
 
     /// A word for stdout.
-    pub(crate) fn paint(&self, text: &str, look: Look) -> String {
+    pub(crate) fn paint(self, text: &str, look: Look) -> String {
         paint(text, look, self.colour_out)
     }
 
     /// A word for stderr.
-    pub(crate) fn paint_err(&self, text: &str, look: Look) -> String {
+    pub(crate) fn paint_err(self, text: &str, look: Look) -> String {
         paint(text, look, self.colour_err)
     }
 
     /// A moving line with a count, or nothing where no terminal would show it.
-    pub(crate) fn counter(&self, unit: &str) -> ProgressBar {
+    pub(crate) fn counter(self, unit: &str) -> ProgressBar {
         if !self.progress {
             return ProgressBar::hidden();
         }

@@ -127,13 +127,17 @@ mod tests {
     /// 2026-03-29T12:30:00Z, the day on which Vienna skips an hour.
     const NOW: i64 = 1_774_787_400_000;
 
-    fn stretch(words: &[&str]) -> Result<Stretch, CliError> {
-        let zone = TimeZone::get("Europe/Vienna").unwrap();
+    fn fetch(words: &[&str]) -> Fetch {
         let cli = Cli::try_parse_from([&["healthsync", "fetch"], words].concat()).unwrap();
         let Command::Fetch(fetch) = cli.command else {
             panic!("not a fetch")
         };
-        Stretch::new(&fetch, &zone, NOW)
+        fetch
+    }
+
+    fn stretch(words: &[&str]) -> Result<Stretch, CliError> {
+        let zone = TimeZone::get("Europe/Vienna").unwrap_or(TimeZone::UTC);
+        Stretch::new(&fetch(words), &zone, NOW)
     }
 
     #[test]

@@ -18,6 +18,10 @@ use crate::{args::Global, error::CliError, printer::Printer};
 
 /// The few variables we read, and what the process is connected to.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent fact about the process"
+)]
 pub(crate) struct Env {
     /// `HEALTHSYNC_HOME`: moves everything of the client.
     pub(crate) home: Option<OsString>,

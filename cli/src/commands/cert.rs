@@ -58,7 +58,7 @@ impl Blocks {
             let certificate = Certificate::from_der(der).ok()?;
             Some((der.to_vec(), certificate))
         };
-        let leaf = server.leaf().unwrap_or_default();
+        let leaf = server.leaf_der().unwrap_or_default();
         Self([
             Block {
                 title: "Client Certificate",

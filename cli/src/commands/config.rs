@@ -57,7 +57,7 @@ fn show(file: &ConfigFile, settings: &Settings) -> Result<(), CliError> {
             ),
             (
                 "  server.host",
-                server.host.clone().unwrap_or("-".to_owned()),
+                server.host.clone().unwrap_or_else(|| "-".to_owned()),
             ),
             ("  addresses", addresses.join(", ")),
             ("  key store", server.key_store.clone()),
@@ -114,9 +114,8 @@ fn reset(file: &ConfigFile, force: bool, settings: &Settings) -> Result<(), CliE
                 format!("this computer is still paired with {}", names.join(", ")),
             ));
         }
-        Ok(_) => Some(file.move_aside()?),
         Err(error) if error.code() == Code::ConfigFailed.as_str() => return Err(error),
-        Err(_) => Some(file.move_aside()?),
+        Ok(_) | Err(_) => Some(file.move_aside()?),
     };
     if settings.printer.json {
         return settings

@@ -70,7 +70,12 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
     progress.enable_steady_tick(TICK);
     let outcome = receive(answer, &link, format, &options, output, &progress).await;
     progress.finish_and_clear();
-    let end = outcome?;
+    let end = outcome.map_err(|error| {
+        if is_file || error.code() != Code::AnswerDamaged.as_str() {
+            return error;
+        }
+        error.with_hint("run the command again; what was printed is not complete")
+    })?;
 
     if end.count == 0 {
         printer.note(&format!("No samples {}.", described(fetch, stretch)));

@@ -58,7 +58,10 @@ pub(crate) async fn run(scan: &args::Scan, settings: &Settings) -> Result<(), Cl
     let store = keys::open(kind, settings)?;
     let key = new_key()?;
     store.write(PENDING_KEY, key.pkcs8())?;
-    let pending = PendingKey(&*store);
+    let pending = PendingKey {
+        store: &*store,
+        settings,
+    };
     if scan.new_key {
         tell_key(&key, printer)?;
     }
@@ -126,16 +129,14 @@ async fn read(source: &Source<'_>, settings: &Settings) -> Result<Invite, CliErr
 
 /// What the server will list us as. A name that was typed is taken as it is or refused.
 fn device_name(typed: Option<&str>, settings: &Settings) -> Result<String, CliError> {
-    match typed {
-        Some(typed) => name::parse(typed.as_bytes()).ok_or_else(|| {
-            CliError::usage("the name must have 1 to 64 bytes of letters, digits and plain signs")
-                .with_hint("choose another one with `--name`")
-        }),
-        None => {
-            let host = settings.host_name.as_deref().unwrap_or_default();
-            Ok(name::clean(host, "computer"))
-        }
-    }
+    let Some(typed) = typed else {
+        let host = settings.host_name.as_deref().unwrap_or_default();
+        return Ok(name::clean(host, "computer"));
+    };
+    name::parse(typed.as_bytes()).ok_or_else(|| {
+        CliError::usage("the name must have 1 to 64 bytes of letters, digits and plain signs")
+            .with_hint("choose another one with `--name`")
+    })
 }
 
 fn new_key() -> Result<DeviceKey, CliError> {
@@ -199,13 +200,17 @@ fn spaced(digits: &str) -> String {
 }
 
 /// Deletes the key of a pairing that did not end well, or that has another name by now.
-struct PendingKey<'a>(&'a dyn KeyStore);
+struct PendingKey<'a> {
+    store: &'a dyn KeyStore,
+    settings: &'a Settings,
+}
 
 impl Drop for PendingKey<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.0.delete(PENDING_KEY) {
+        if let Err(error) = self.store.delete(PENDING_KEY) {
             tracing::warn!(code = error.code(), "the pending key was not deleted");
         }
+        keys::tidy(self.store.kind(), self.settings);
     }
 }
 
@@ -261,7 +266,7 @@ fn keep<'a>(
         host: None,
         key_store: kind.to_owned(),
         paired_at: time::rfc3339(settings.now_ms()),
-        server_leaf: None,
+        leaf: None,
     };
     let unfinished = Unfinished {
         store,

@@ -46,6 +46,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), CliError> {
             "the published certificates were not deleted"
         );
     }
+    keys::tidy(store.kind(), settings);
     file.update(|config| config.servers.retain(|known| known.pair != server.pair))?;
 
     if printer.json {

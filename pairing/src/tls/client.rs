@@ -234,11 +234,10 @@ impl ServerCertVerifier for PinnedCa {
                 let self_signed =
                     Certificate::from_der(end_entity).is_ok_and(|leaf| leaf.issuer == leaf.subject);
                 match error {
-                    rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)
-                        if self_signed =>
-                    {
-                        pinned(PinError::SelfSigned)
-                    }
+                    // webpki calls a self-signed CA that serves "CA used as end entity".
+                    rustls::Error::InvalidCertificate(
+                        CertificateError::UnknownIssuer | CertificateError::Other(_),
+                    ) if self_signed => pinned(PinError::SelfSigned),
                     other => other,
                 }
             })

@@ -102,23 +102,27 @@ fn stream() -> Vec<u8> {
     bytes
 }
 
-fn write(pieces: Vec<Piece>, path: &Path) -> Result<u64, &'static str> {
+fn sent(pieces: Vec<Piece>) -> mpsc::Receiver<Piece> {
     let (sender, receiver) = mpsc::channel(AHEAD);
     for piece in pieces {
         sender.try_send(piece).unwrap();
     }
-    drop(sender);
-    let writer = Writer {
+    receiver
+}
+
+fn writer(path: &Path) -> Writer {
+    Writer {
         encoder: (format::by_name("csv").unwrap().encoder)(&Options::default()),
         output: Output::open(Some(path), false).unwrap(),
         full: Vec::new(),
         end: End::default(),
         progress: ProgressBar::hidden(),
-    };
-    writer
-        .run(receiver)
-        .map(|end| end.count)
-        .map_err(|error| error.code())
+    }
+}
+
+fn write(pieces: Vec<Piece>, path: &Path) -> Result<u64, &'static str> {
+    let outcome = writer(path).run(sent(pieces));
+    outcome.map(|end| end.count).map_err(|error| error.code())
 }
 
 #[test]
