@@ -21,6 +21,7 @@ pub mod log;
 pub mod passphrase;
 pub mod present;
 pub mod printer;
+pub mod question;
 pub mod refusal;
 pub mod routes;
 pub mod settings;

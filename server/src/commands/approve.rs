@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     control::{client, protocol::Request},
     error::{ExitStatus, ServerError},
-    present,
+    question,
     settings::Settings,
 };
 
@@ -15,7 +15,7 @@ pub(super) async fn approve(
     digits: &[String],
 ) -> Result<ExitStatus, ServerError> {
     // `approve 123 456` is what the device shows.
-    let digits = present::parse_digits(&digits.concat()).ok_or(ServerError::NotSixDigits)?;
+    let digits = question::parse_digits(&digits.concat()).ok_or(ServerError::NotSixDigits)?;
     client::ask_once(
         &settings.folder,
         &settings.socket_homes,

@@ -14,7 +14,8 @@ use crate::{
     },
     error::{ExitStatus, ServerError},
     keyboard::Keyboard,
-    present::{self, Screen},
+    present::Screen,
+    question,
     settings::Settings,
 };
 
@@ -128,7 +129,7 @@ impl OpenWindow<'_> {
                         "name": waiting.name,
                         "keyDigest": waiting.key_digest,
                     }),
-                    || format!("\n{}", present::question(&waiting)),
+                    || format!("\n{}", question::question(&waiting)),
                 )?;
                 self.waiting = Some(waiting);
                 self.prompt()?;
@@ -155,7 +156,7 @@ impl OpenWindow<'_> {
             }
             Reply::Closed { code } => {
                 printer.event(&json!({"event": "closed", "code": code}), || {
-                    format!("\n{}  [{code}]", present::closed(&code))
+                    format!("\n{}  [{code}]", question::closed(&code))
                 })?;
                 return Ok(Some(Outcome::Closed(code)));
             }
@@ -194,7 +195,7 @@ impl OpenWindow<'_> {
         let printer = self.settings.printer;
         match &self.waiting {
             Some(waiting) if printer.is_interactive() => {
-                printer.prompt(&present::digits_prompt(waiting.seconds))
+                printer.prompt(&question::digits_prompt(waiting.seconds))
             }
             Some(_) => {
                 printer.note("Approve it with `healthsync-server approve DIGITS`.");
@@ -210,7 +211,7 @@ impl OpenWindow<'_> {
         let request = if line.trim().is_empty() {
             self.waiting = None;
             Request::Refuse
-        } else if let Some(digits) = present::parse_digits(&line) {
+        } else if let Some(digits) = question::parse_digits(&line) {
             Request::Approve { digits }
         } else {
             self.settings
