@@ -214,6 +214,21 @@ fn summary(imported: &Imported) -> String {
         "{} read / {} new / {} updated / {} unchanged / {skipped} skipped",
         imported.read, imported.new, imported.updated, imported.unchanged
     );
+    let mut line = |written: std::fmt::Arguments<'_>| {
+        // Writing to a String cannot fail.
+        write!(text, "\n  {written}").unwrap_or_default();
+    };
+    for (name, tally) in [
+        ("workouts", imported.workouts),
+        ("correlations", imported.correlations),
+    ] {
+        if tally.read > 0 {
+            line(format_args!(
+                "{name}: {} read / {} new / {} updated / {} unchanged",
+                tally.read, tally.new, tally.updated, tally.unchanged
+            ));
+        }
+    }
     for SkippedCount {
         reason,
         count,
@@ -221,12 +236,14 @@ fn summary(imported: &Imported) -> String {
     } in &imported.skipped
     {
         let reason = healthsync_core::report::inert(reason);
-        // Writing to a String cannot fail.
-        write!(
-            text,
-            "\n  skipped {count}: {reason} (first in line {first_line})"
-        )
-        .unwrap_or_default();
+        // What is no line of the export (another file in the archive) has none.
+        if *first_line > 0 {
+            line(format_args!(
+                "skipped {count}: {reason} (first in line {first_line})"
+            ));
+        } else {
+            line(format_args!("skipped {count}: {reason}"));
+        }
     }
     text
 }
@@ -237,6 +254,15 @@ fn add(total: &mut Imported, imported: Imported) {
     total.updated += imported.updated;
     total.unchanged += imported.unchanged;
     total.deleted += imported.deleted;
+    for (sum, tally) in [
+        (&mut total.workouts, imported.workouts),
+        (&mut total.correlations, imported.correlations),
+    ] {
+        sum.read += tally.read;
+        sum.new += tally.new;
+        sum.updated += tally.updated;
+        sum.unchanged += tally.unchanged;
+    }
     for skipped in imported.skipped {
         match total
             .skipped

@@ -156,7 +156,7 @@ impl OpenWindow<'_> {
             }
             Reply::Closed { code } => {
                 printer.event(&json!({"event": "closed", "code": code}), || {
-                    format!("\n{}  [{code}]", question::closed(&code))
+                    format!("\n{}\n  [{code}]", question::closed(&code))
                 })?;
                 return Ok(Some(Outcome::Closed(code)));
             }
