@@ -86,8 +86,12 @@ pub enum Command {
 /// Options of `start`.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct Start {
-    /// Address to listen on; may be repeated [default: 0.0.0.0:8443 and [::]:8443]
-    #[arg(long, value_name = "ADDR")]
+    /// Address to listen on; may be repeated (every address of this computer if left out).
+    #[arg(
+        long,
+        value_name = "ADDR",
+        help = "Address to listen on; may be repeated [default: 0.0.0.0:8443 and [::]:8443]"
+    )]
     pub listen: Vec<SocketAddr>,
 
     /// Where keys rest: `keychain`, `secret-service` or `file` [default: the one used last, else
