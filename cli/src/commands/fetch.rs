@@ -66,7 +66,12 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
 
     let mut link = Link::open(settings).await?;
     let answer = ask(&mut link, fetch, stretch, types, &unknown).await?;
-    let progress = printer.counter("samples");
+    // On a terminal the samples themselves show how far it is.
+    let progress = if is_file || !printer.out_terminal {
+        printer.counter("samples")
+    } else {
+        ProgressBar::hidden()
+    };
     progress.enable_steady_tick(TICK);
     let outcome = receive(answer, &link, format, &options, output, &progress).await;
     progress.finish_and_clear();
