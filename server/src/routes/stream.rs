@@ -141,31 +141,27 @@ pub(super) async fn answer(
     let path = app.folder().health_db();
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        let prepared = Store::open(&path)
-            .and_then(|store| {
-                let held = store.types()?;
-                Ok((store, held))
-            })
-            .map_err(|error| ApiError::from(ServerError::Store(path, error)))
-            .and_then(|(store, held)| {
-                let query = build(&held)?;
-                let next = store
-                    .next_cursor(&query)
-                    .map_err(|error| ApiError::internal(&error))?;
-                Ok((store, query, next.map(|cursor| cursor.to_string())))
-            });
-        let (store, query, next) = match prepared {
-            Ok(prepared) => prepared,
+        let store = match Store::open(&path) {
+            Ok(store) => store,
             Err(error) => {
                 // The receiver is gone only if the peer is.
-                drop(head.send(Err(error)));
+                drop(head.send(Err(ServerError::Store(path, error).into())));
                 return;
             }
         };
-        if head.send(Ok(next)).is_err() {
-            return;
-        }
-        match write(&store, &query, (format.encoder)(&options).as_mut(), &pieces) {
+        // The cursor in the head and the samples behind it show one state of the store: an import
+        // that ends between them must not make the next page skip rows.
+        let ended = store.snapshot(|store| match begin(store, build) {
+            Ok((query, next)) => {
+                head.send(Ok(next)).map_err(|_| Broken::Gone)?;
+                write(store, &query, (format.encoder)(&options).as_mut(), &pieces)
+            }
+            Err(error) => {
+                drop(head.send(Err(error)));
+                Ok(())
+            }
+        });
+        match ended {
             Ok(()) | Err(Broken::Gone) => {}
             Err(error) => {
                 tracing::error!(request = id.0, %error, "an answer broke off");
@@ -184,6 +180,19 @@ pub(super) async fn answer(
         headers.insert(NEXT_CURSOR, cursor);
     }
     Ok(response)
+}
+
+/// The query, and where its next page begins.
+fn begin(
+    store: &Store,
+    build: impl FnOnce(&[TypeSummary]) -> Result<Query, ApiError>,
+) -> Result<(Query, Option<String>), ApiError> {
+    let held = store.types().map_err(|error| ApiError::internal(&error))?;
+    let query = build(&held)?;
+    let next = store
+        .next_cursor(&query)
+        .map_err(|error| ApiError::internal(&error))?;
+    Ok((query, next.map(|cursor| cursor.to_string())))
 }
 
 /// The body that ends well only after [`Piece::Last`].
