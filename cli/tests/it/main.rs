@@ -1,7 +1,40 @@
-//! The real binary, without a server: what it refuses, how it says so, and with which exit code.
+//! The real programs: alone (`binary`), and both together, each test in homes of its own on loopback.
+//!
+//! `host` and `device` are the two sides; `stranger` is a client that shares no code with ours;
+//! `export` reads the export and `rows` the output without any code of ours. The server's program is
+//! found beside the client's: build both first (`scripts/test` does), `cargo build --workspace --bins`.
 
-#![expect(clippy::expect_used, reason = "a panic is how a test fails")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
 
 mod binary;
 mod config;
+mod program;
 mod refusals;
+mod tidy;
+
+// The server runs on Unix.
+#[cfg(unix)]
+mod bad_input;
+#[cfg(unix)]
+mod device;
+#[cfg(unix)]
+mod e2e;
+#[cfg(unix)]
+mod export;
+#[cfg(unix)]
+mod host;
+#[cfg(unix)]
+mod interrupted;
+#[cfg(unix)]
+mod openssl_and_curl;
+#[cfg(unix)]
+mod pairing_input;
+#[cfg(unix)]
+mod rows;
+#[cfg(unix)]
+mod stranger;
