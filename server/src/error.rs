@@ -100,9 +100,10 @@ impl ServerError {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitStatus::Success,
             Self::Interrupted => ExitStatus::Interrupted,
-            Self::NotSixDigits | Self::PairingCodeInArguments | Self::Settings(_) => {
-                ExitStatus::Usage
-            }
+            Self::KeyStore(KeyStoreError::Unknown(_))
+            | Self::NotSixDigits
+            | Self::PairingCodeInArguments
+            | Self::Settings(_) => ExitStatus::Usage,
             Self::Control(error) if error.is_unreachable() => ExitStatus::NotReachable,
             _ => ExitStatus::Failed,
         }
