@@ -71,7 +71,8 @@ pub(crate) async fn run(scan: &args::Scan, settings: &Settings) -> Result<(), Cl
     };
     warn_if_expired(&invite, settings);
 
-    let mut show = |event: Event| tell(&event, printer);
+    let mine = key.digest().short();
+    let mut show = |event: Event| tell(&event, &mine, printer);
     let enrolled = enroll(&invite, key, &device, &settings.environment, &mut show).await?;
     drop(invite);
     let unfinished = keep(&enrolled, &*store, &file, settings)?;
@@ -170,8 +171,8 @@ fn warn_if_expired(invite: &Invite, settings: &Settings) {
     }
 }
 
-/// Shows how far it is. A reader that went away is found out at the end.
-fn tell(event: &Event, printer: Printer) {
+/// Shows how far it is; `key` is this computer's own. A reader that went away is found out at the end.
+fn tell(event: &Event, key: &str, printer: Printer) {
     match event {
         Event::Connected(address) => printer.note(&format!("Connected to {address}")),
         Event::Digits { digits, seconds } => {
@@ -180,7 +181,7 @@ fn tell(event: &Event, printer: Printer) {
             } else {
                 let shown = printer.paint_err(&spaced(digits), Look::Bold);
                 printer.say(&format!(
-                    "\n    {shown}\n\nType these digits on the host, within {seconds} seconds.",
+                    "\n    {shown}\n\nType these digits on the host, within {seconds} seconds.\nThe host shows this computer's key as {key}.",
                 ));
             }
         }
