@@ -14,6 +14,7 @@ pub mod id;
 pub mod invite;
 pub mod keystore;
 pub mod qr;
+pub mod renewal;
 pub mod secret;
 pub mod tls;
 pub mod trust;

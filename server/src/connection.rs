@@ -10,6 +10,7 @@ use std::{
 use axum::{Router, body::Body, extract::Request};
 use healthsync_pairing::{
     id::PairId,
+    renewal,
     trust::{Peer, Refusal},
 };
 use hyper::{
@@ -56,7 +57,14 @@ pub struct Parts {
 /// Serves HTTP until the peer, a limit, a revocation or the end of the server closes it.
 pub async fn serve(parts: Parts, stream: TlsStream<TcpStream>, peer: Peer) {
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let guest = Guest::new(peer);
+    let exporter = match renewal::exporter(stream.get_ref().1) {
+        Ok(exporter) => exporter,
+        Err(error) => {
+            tracing::error!(pair = %peer.pair, %error, "a connection has no exporter");
+            return;
+        }
+    };
+    let guest = Guest::new(peer, exporter);
     let limits = *parts.app.limits();
     let Parts {
         app,

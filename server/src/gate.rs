@@ -36,6 +36,8 @@ pub const REQUEST_ID: &str = "healthsync-request-id";
 pub struct Guest {
     /// Who.
     pub peer: Peer,
+    /// What binds a renewal to this connection (RFC 8446, section 7.5).
+    pub exporter: [u8; 32],
     /// The peer revoked itself: its answer may still leave.
     pub says_farewell: AtomicBool,
     in_flight: AtomicUsize,
@@ -44,9 +46,10 @@ pub struct Guest {
 
 impl Guest {
     /// A connection that has asked nothing yet.
-    pub fn new(peer: Peer) -> Arc<Self> {
+    pub fn new(peer: Peer, exporter: [u8; 32]) -> Arc<Self> {
         Arc::new(Self {
             peer,
+            exporter,
             says_farewell: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             last_progress: watch::Sender::new(None),

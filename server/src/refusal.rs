@@ -118,6 +118,7 @@ impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let code = match refusal {
             Refusal::Unknown | Refusal::Suspended => Code::NotPaired,
+            Refusal::KeyUsed | Refusal::NotProved => Code::BadRequest,
             Refusal::Pending => Code::PairPending,
             Refusal::Revoked => Code::CertRevoked,
             Refusal::Expired => Code::CertHasExpired,
@@ -139,6 +140,8 @@ mod tests {
             (Refusal::Suspended, 403),
             (Refusal::Revoked, 403),
             (Refusal::Expired, 403),
+            (Refusal::KeyUsed, 400),
+            (Refusal::NotProved, 400),
             (Refusal::Unavailable, 503),
         ] {
             assert_eq!(

@@ -30,6 +30,8 @@ pub const DATA: &str = "/api/v1/health/data";
 pub const SAMPLES: &str = "/api/v1/samples";
 /// `POST`, empty: 204; makes a PENDING pair ACTIVE.
 pub const PAIR_ACK: &str = "/api/v1/pair/ack";
+/// `POST`, a new key and its signature (octets): a certificate for it (octets).
+pub const PAIR_RENEW: &str = "/api/v1/pair/renew";
 /// `DELETE`: 204; revokes the caller's own pair.
 pub const PAIR: &str = "/api/v1/pair";
 /// Response header of [`SAMPLES`]: present when a limit cut the answer.

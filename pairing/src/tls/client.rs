@@ -62,6 +62,41 @@ pub fn configuration(
     Ok(Arc::new(wanted))
 }
 
+/// The same for a renewal, which is bound to its channel: HTTP/1.1 alone.
+pub fn renewal(
+    credentials: &ClientCredentials,
+    environment: &Environment,
+) -> Result<Arc<ClientConfig>, ConfigurationError> {
+    let mut wanted = Arc::unwrap_or_clone(configuration(credentials, environment)?);
+    wanted.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(wanted))
+}
+
+/// A connection to `address` under the pair's name, with its handshake done as far as a client can
+/// know: a refusal comes with the first read.
+pub async fn connect(
+    configuration: Arc<ClientConfig>,
+    pair: &PairId,
+    address: SocketAddr,
+    within: Duration,
+) -> Result<TlsStream<TcpStream>, Failure> {
+    let end = Instant::now() + within;
+    let tcp = timeout_at(end, TcpStream::connect(address))
+        .await
+        .map_err(|_| timed_out("the server did not answer in time (TCP connection)"))?
+        .map_err(|error| of_io(&error).unwrap_or_else(|| reset(&error)))?;
+    let name = ServerName::try_from(pair.server_name()).map_err(|error| {
+        Failure::new("TLS_FAILED", Subject::Client, "the pair has no valid name")
+            .with_source(error.into())
+    })?;
+    timeout_at(end, TlsConnector::from(configuration).connect(name, tcp))
+        .await
+        .map_err(|_| {
+            timed_out("the server accepted the connection but not the TLS handshake in time")
+        })?
+        .map_err(|error| cause(&error).unwrap_or_else(|| reset(&error)))
+}
+
 /// What one connection showed; every claim of `status` comes from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
@@ -87,15 +122,6 @@ pub async fn look(
     address: SocketAddr,
     within: Duration,
 ) -> Result<Shown, Failure> {
-    let end = Instant::now() + within;
-    let tcp = timeout_at(end, TcpStream::connect(address))
-        .await
-        .map_err(|_| timed_out("the server did not answer in time (TCP connection)"))?
-        .map_err(|error| of_io(&error).unwrap_or_else(|| reset(&error)))?;
-    let name = ServerName::try_from(pair.server_name()).map_err(|error| {
-        Failure::new("TLS_FAILED", Subject::Client, "the pair has no valid name")
-            .with_source(error.into())
-    })?;
     let asked = Arc::new(Asked {
         identity: Arc::clone(&configuration.client_auth_cert_resolver),
         was_asked: AtomicBool::new(false),
@@ -103,13 +129,7 @@ pub async fn look(
     let mut configuration = ClientConfig::clone(&configuration);
     let identity: Arc<dyn ResolvesClientCert> = Arc::<Asked>::clone(&asked);
     configuration.client_auth_cert_resolver = identity;
-    let connector = TlsConnector::from(Arc::new(configuration));
-    let mut tls = timeout_at(end, connector.connect(name, tcp))
-        .await
-        .map_err(|_| {
-            timed_out("the server accepted the connection but not the TLS handshake in time")
-        })?
-        .map_err(|error| cause(&error).unwrap_or_else(|| reset(&error)))?;
+    let mut tls = connect(Arc::new(configuration), pair, address, within).await?;
 
     let mut byte = [0_u8; 1];
     match timeout(SECOND_LOOK, tls.read(&mut byte)).await {

@@ -16,7 +16,7 @@ pub(crate) fn data(
     registry: Arc<Registry>,
     environment: &Environment,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let verifier = PairVerifier::new(credentials.pair, &credentials.ca, registry)?;
+    let verifier = PairVerifier::new(credentials.pair, &credentials.ca, registry, environment)?;
     let configuration =
         ServerConfig::builder_with_details(super::provider(), super::time(environment))
             .with_protocol_versions(super::VERSIONS)?

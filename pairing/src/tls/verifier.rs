@@ -2,6 +2,10 @@
 //!
 //! A certificate of this CA is not enough. The key must be, byte for byte, the one that the record
 //! of this very pair names, and the record must be in a state that may enter.
+//!
+//! What depends on the key being *used* waits for the handshake's signature: anybody may have a copy
+//! of a certificate. Then a newer key takes the place of the old one, and a key that gave way long
+//! ago suspends its pair.
 
 use std::sync::Arc;
 
@@ -18,8 +22,9 @@ use rustls::{
 
 use crate::{
     certificate::{Certificate, Validity, check_ca},
-    id::PairId,
-    trust::{Registry, State},
+    environment::{Clock, Environment},
+    id::{KeyDigest, PairId},
+    trust::{Entry, Registry, State},
 };
 
 #[derive(Debug)]
@@ -28,10 +33,16 @@ pub(super) struct PairVerifier {
     ca: Vec<u8>,
     web_pki: Arc<dyn ClientCertVerifier>,
     registry: Arc<Registry>,
+    clock: Arc<dyn Clock>,
 }
 
 impl PairVerifier {
-    pub(super) fn new(pair: PairId, ca: &[u8], registry: Arc<Registry>) -> Result<Self, Error> {
+    pub(super) fn new(
+        pair: PairId,
+        ca: &[u8],
+        registry: Arc<Registry>,
+        environment: &Environment,
+    ) -> Result<Self, Error> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(ca.to_vec()))?;
         let web_pki =
@@ -43,6 +54,7 @@ impl PairVerifier {
             ca: ca.to_vec(),
             web_pki,
             registry,
+            clock: Arc::clone(&environment.clock),
         })
     }
 
@@ -51,7 +63,7 @@ impl PairVerifier {
         let entry = self
             .registry
             .entry(&self.pair)
-            .filter(|entry| entry.record.key == leaf.key)
+            .filter(|entry| Place::of(&leaf.key, entry).is_some())
             .ok_or(CertificateError::ApplicationVerificationFailure)?;
         match entry.record.state {
             State::Active => Ok(()),
@@ -60,6 +72,70 @@ impl PairVerifier {
                 Err(CertificateError::ApplicationVerificationFailure)
             }
             State::Revoked => Err(CertificateError::Revoked),
+        }
+    }
+
+    /// The client has shown that it has the key.
+    fn arrived(&self, leaf: &CertificateDer<'_>) -> Result<(), Error> {
+        let refused = Error::from(CertificateError::ApplicationVerificationFailure);
+        let leaf = Certificate::from_der(leaf).map_err(|_| CertificateError::BadEncoding)?;
+        let entry = self.registry.entry(&self.pair);
+        let pair = self.pair;
+        match entry.and_then(|entry| Place::of(&leaf.key, &entry)) {
+            Some(Place::Present) => Ok(()),
+            Some(Place::Next) => {
+                let promoted = self.registry.promote(&pair, &leaf.key, self.clock.now());
+                match promoted {
+                    Ok(true) => {
+                        tracing::info!(%pair, "a device uses its new key: the old one is retired");
+                        Ok(())
+                    }
+                    // Somebody else was faster: the record tells.
+                    Ok(false) => match self.registry.entry(&pair) {
+                        Some(entry) if entry.record.key == leaf.key => Ok(()),
+                        _ => Err(refused),
+                    },
+                    Err(error) => {
+                        tracing::error!(%error, %pair, "could not retire the old key of a device");
+                        Err(Error::General(
+                            "the device records cannot be written".to_owned(),
+                        ))
+                    }
+                }
+            }
+            Some(Place::Retired) => {
+                match self.registry.suspend(&pair) {
+                    Ok(true) => tracing::warn!(
+                        %pair,
+                        key = %leaf.key,
+                        "a retired key was used: somebody has a copy of it; the pair is suspended"
+                    ),
+                    Ok(false) => {}
+                    Err(error) => tracing::error!(%error, %pair, "could not suspend a pair"),
+                }
+                Err(refused)
+            }
+            None => Err(refused),
+        }
+    }
+}
+
+/// Where a key stands in its pair's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Present,
+    Next,
+    Retired,
+}
+
+impl Place {
+    fn of(key: &KeyDigest, entry: &Entry) -> Option<Self> {
+        if entry.record.key == *key {
+            Some(Self::Present)
+        } else if entry.next.as_ref().is_some_and(|next| next.key == *key) {
+            Some(Self::Next)
+        } else {
+            entry.retired.contains(key).then_some(Self::Retired)
         }
     }
 }
@@ -105,8 +181,11 @@ impl ClientCertVerifier for PairVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.web_pki
-            .verify_tls13_signature(message, certificate, signature)
+        let verified = self
+            .web_pki
+            .verify_tls13_signature(message, certificate, signature)?;
+        self.arrived(certificate)?;
+        Ok(verified)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

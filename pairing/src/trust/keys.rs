@@ -8,8 +8,8 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 
 use super::{
-    DeviceRecord, State, TrustError,
-    registry::{Entry, KeyItem, Registry},
+    DeviceRecord, Refusal, State, TrustError,
+    registry::{Entry, KeyItem, NextKey, Registry},
 };
 use crate::{
     ca,
@@ -19,6 +19,7 @@ use crate::{
     environment::Environment,
     id::{KeyDigest, PairId},
     keystore::KeyStore,
+    renewal::Reissued,
     secret::Secret,
 };
 
@@ -86,7 +87,6 @@ impl HostKeys {
         )?;
         let parsed = parse(&leaf)?;
         let now = self.environment.clock.now();
-        let life = parsed.not_after - now;
         let credentials = HostCredentials {
             pair: new.pair,
             ca_key: Some(authority.key),
@@ -111,6 +111,10 @@ impl HostKeys {
             replaces: new.replaces,
             deadline: Some(deadline),
             leaf_digest: sha256(&leaf),
+            leaf_days: new.leaf_days,
+            next: None,
+            retired: Vec::new(),
+            renewed_at: None,
         });
         if let Err(error) = recorded {
             self.delete(&new.pair)?;
@@ -120,7 +124,7 @@ impl HostKeys {
             pair: new.pair,
             ca: credentials.ca,
             leaf,
-            renew_after: u64::try_from(now + life - life / 3).unwrap_or(0),
+            renew_after: renew_after(now, parsed.not_after),
         })
     }
 
@@ -147,6 +151,36 @@ impl HostKeys {
             }
         }
         Ok(Some(credentials))
+    }
+
+    /// Certifies a new key of an ACTIVE pair's client, and notes it beside the present one.
+    pub(crate) fn renew_client(&self, entry: &Entry, spki: &[u8]) -> Result<Reissued, TrustError> {
+        let pair = &entry.record.pair;
+        let credentials = self.read(pair)?.ok_or(Refusal::Unavailable)?;
+        let ca_key = credentials.ca_key.as_ref().ok_or(Refusal::Revoked)?;
+        let leaf = ca::client_leaf(
+            ca_key,
+            &credentials.ca,
+            pair,
+            spki,
+            entry.leaf_days,
+            &self.environment,
+        )?;
+        let not_after = parse(&leaf)?.not_after;
+        let now = self.environment.clock.now();
+        let next = NextKey {
+            key: KeyDigest::of_spki(spki),
+            spki: spki.to_vec(),
+            leaf_digest: sha256(&leaf),
+            leaf_not_after: not_after,
+        };
+        if !self.registry.stage(pair, next, now)? {
+            return Err(Refusal::Unknown.into());
+        }
+        Ok(Reissued {
+            leaf,
+            renew_after: renew_after(now, not_after),
+        })
     }
 
     /// A new server leaf with a new key; nothing changes unless it is stored.
@@ -264,6 +298,12 @@ impl HostKeys {
         }
         Ok(())
     }
+}
+
+/// When a third of a life that begins now is left.
+fn renew_after(now: i64, not_after: i64) -> u64 {
+    let life = not_after - now;
+    u64::try_from(now + life - life / 3).unwrap_or(0)
 }
 
 fn generate() -> Result<DeviceKey, TrustError> {

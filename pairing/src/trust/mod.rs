@@ -48,6 +48,7 @@ use crate::{
     id::{KeyDigest, PairId},
     invite::Invite,
     keystore::KeyStore,
+    renewal::{self, Reissued},
     secret::Secret,
     tls,
 };
@@ -64,7 +65,6 @@ pub struct Trust {
     desk: Arc<Desk>,
     /// Who is told when a PENDING pair becomes ACTIVE or is rolled back.
     unacknowledged: Mutex<HashMap<PairId, mpsc::Sender<HostEvent>>>,
-    revocations: broadcast::Sender<PairId>,
     environment: Environment,
 }
 
@@ -86,7 +86,6 @@ impl Trust {
             keys,
             desk: Arc::default(),
             unacknowledged: Mutex::default(),
-            revocations: broadcast::Sender::new(64),
             environment,
         });
         for entry in trust.registry.entries() {
@@ -138,7 +137,7 @@ impl Trust {
 
     /// Pairs as they are revoked (or suspended): cut their connections.
     pub fn revocations(&self) -> broadcast::Receiver<PairId> {
-        self.revocations.subscribe()
+        self.registry.cuts().subscribe()
     }
 
     /// Checks a peer again; to be called for every request. Also notes last seen (at most once a
@@ -197,6 +196,33 @@ impl Trust {
             });
         }
         Ok(record)
+    }
+
+    /// Certifies a new key of an ACTIVE pair's client, which proved on this very channel that it
+    /// has it. The present key stays good until the new one is first used.
+    ///
+    /// Blocks on the key store.
+    pub fn renew(
+        &self,
+        peer: &Peer,
+        request: &renewal::Request,
+        exporter: &[u8; 32],
+    ) -> Result<Reissued, TrustError> {
+        let entry = self.known(peer)?;
+        match entry.record.state {
+            State::Active => {}
+            State::Pending => return Err(Refusal::Pending.into()),
+            State::Suspended => return Err(Refusal::Suspended.into()),
+            State::Revoked => return Err(Refusal::Revoked.into()),
+        }
+        if peer.not_after < self.environment.clock.now() {
+            return Err(Refusal::Expired.into());
+        }
+        request.verify(exporter, &peer.pair)?;
+        if self.registry.knows_key(&request.key()) {
+            return Err(Refusal::KeyUsed.into());
+        }
+        self.keys.renew_client(&entry, request.spki())
     }
 
     /// Opens the one pairing window. Needs a tokio runtime, for its time limit.
@@ -395,7 +421,7 @@ impl Trust {
             drop(events.try_send(HostEvent::Closed { code }));
         }
         // Nobody may be listening.
-        drop(self.revocations.send(pair));
+        drop(self.registry.cuts().send(pair));
     }
 
     /// Rolls a PENDING pair back at its deadline (Unix seconds).

@@ -74,6 +74,12 @@ pub enum Refusal {
     /// Revoked.
     #[error("this device was revoked")]
     Revoked,
+    /// A new key that some record knows already.
+    #[error("the new key was used before")]
+    KeyUsed,
+    /// The new key did not sign this request, or the request has another form.
+    #[error("the new key did not sign this request")]
+    NotProved,
     /// The certificate ran out since the handshake.
     #[error("the client certificate has expired")]
     Expired,

@@ -12,6 +12,7 @@ use std::{
 };
 
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_params, params};
+use tokio::sync::broadcast;
 
 use super::{DeviceRecord, State, TrustError};
 use crate::id::{KeyDigest, PairId};
@@ -26,8 +27,25 @@ pub(crate) struct Entry {
     pub(crate) replaces: Option<PairId>,
     /// While PENDING: rolled back at this time, Unix seconds.
     pub(crate) deadline: Option<i64>,
-    /// Digest of the leaf last issued.
+    /// Digest of the leaf last issued to this key.
     pub(crate) leaf_digest: [u8; 32],
+    /// How long its leaves live.
+    pub(crate) leaf_days: u16,
+    /// A new key that was certified and not used yet.
+    pub(crate) next: Option<NextKey>,
+    /// Keys that gave way to newer ones: whoever shows one has a copy.
+    pub(crate) retired: Vec<KeyDigest>,
+    /// When a leaf was last issued in a renewal, Unix seconds.
+    pub(crate) renewed_at: Option<i64>,
+}
+
+/// A certified key that takes the place of the present one when it is first used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NextKey {
+    pub(crate) key: KeyDigest,
+    pub(crate) spki: Vec<u8>,
+    pub(crate) leaf_digest: [u8; 32],
+    pub(crate) leaf_not_after: i64,
 }
 
 /// An item that this host wrote, or was about to write, to the key store.
@@ -46,6 +64,8 @@ pub(crate) struct KeyItem {
 pub(crate) struct Registry {
     database: Mutex<Connection>,
     entries: RwLock<HashMap<PairId, Entry>>,
+    /// Pairs as they are revoked or suspended.
+    cuts: broadcast::Sender<PairId>,
 }
 
 impl Registry {
@@ -59,6 +79,7 @@ impl Registry {
         Ok(Self {
             database: Mutex::new(database),
             entries: RwLock::new(entries),
+            cuts: broadcast::Sender::new(64),
         })
     }
 
@@ -74,9 +95,18 @@ impl Registry {
         entries
     }
 
-    /// Whether a record of any state has this key: a key is enrolled once.
+    /// Whether a record of any state has, had or will have this key: a key is certified once.
     pub(crate) fn knows_key(&self, key: &KeyDigest) -> bool {
-        self.read().values().any(|entry| entry.record.key == *key)
+        self.read().values().any(|entry| {
+            entry.record.key == *key
+                || entry.next.as_ref().is_some_and(|next| next.key == *key)
+                || entry.retired.contains(key)
+        })
+    }
+
+    /// Pairs as they are revoked or suspended.
+    pub(crate) const fn cuts(&self) -> &broadcast::Sender<PairId> {
+        &self.cuts
     }
 
     /// Adds a PENDING record.
@@ -93,13 +123,14 @@ impl Registry {
         } = &entry.record;
         self.database().execute(
             "INSERT INTO device (pair, key, spki, name, state, created_at, approved_at,
-                 last_seen_at, leaf_not_after, leaf_digest, replaces, deadline)
+                 last_seen_at, leaf_not_after, leaf_digest, leaf_days, replaces, deadline)
              VALUES (:pair, :key, :spki, :name, :state, :created, :approved,
-                 :seen, :not_after, :digest, :replaces, :deadline)",
+                 :seen, :not_after, :digest, :days, :replaces, :deadline)",
             named_params! {
                 ":pair": pair.0, ":key": key.0, ":spki": entry.spki, ":name": name,
                 ":state": state.as_str(), ":created": created_at, ":approved": approved_at,
                 ":seen": last_seen_at, ":not_after": leaf_not_after, ":digest": entry.leaf_digest,
+                ":days": entry.leaf_days,
                 ":replaces": entry.replaces.map(|pair| pair.0), ":deadline": entry.deadline,
             },
         )?;
@@ -170,6 +201,93 @@ impl Registry {
             entry.deadline = None;
         }
         Ok(changed)
+    }
+
+    /// Notes a certified new key beside the present one, in place of an earlier one that was never
+    /// used. `false`: the pair is not ACTIVE, or some record knows the key.
+    pub(crate) fn stage(&self, pair: &PairId, next: NextKey, now: i64) -> Result<bool, TrustError> {
+        let mut database = self.database();
+        let change = database.transaction()?;
+        let staged = change.execute(
+            "UPDATE device SET next_key = ?2, next_spki = ?3, next_leaf_digest = ?4,
+                 next_leaf_not_after = ?5, renewed_at = ?6
+             WHERE pair = ?1 AND state = 'active'
+                 AND NOT EXISTS (SELECT 1 FROM device WHERE key = ?2 OR next_key = ?2)
+                 AND NOT EXISTS (SELECT 1 FROM retired_key WHERE key = ?2)",
+            params![
+                pair.0,
+                next.key.0,
+                next.spki,
+                next.leaf_digest,
+                next.leaf_not_after,
+                now
+            ],
+        )? > 0;
+        change.commit()?;
+        // The copy changes under the lock of the file: two changes cannot overtake each other.
+        if staged && let Some(entry) = self.write().get_mut(pair) {
+            entry.next = Some(next);
+            entry.renewed_at = Some(now);
+        }
+        Ok(staged)
+    }
+
+    /// The new key was used: it takes the place of the old one, which is retired for ever, in one
+    /// transaction. `false`: it is not, or no longer, the pair's next key.
+    pub(crate) fn promote(
+        &self,
+        pair: &PairId,
+        key: &KeyDigest,
+        now: i64,
+    ) -> Result<bool, TrustError> {
+        let mut database = self.database();
+        let change = database.transaction()?;
+        let retired = change.execute(
+            "INSERT INTO retired_key (key, pair, retired_at)
+             SELECT key, pair, ?3 FROM device
+             WHERE pair = ?1 AND next_key = ?2 AND state = 'active'",
+            params![pair.0, key.0, now],
+        )? > 0;
+        if retired {
+            change.execute(
+                "UPDATE device SET key = next_key, spki = next_spki,
+                     leaf_digest = next_leaf_digest, leaf_not_after = next_leaf_not_after,
+                     next_key = NULL, next_spki = NULL, next_leaf_digest = NULL,
+                     next_leaf_not_after = NULL
+                 WHERE pair = ?1",
+                params![pair.0],
+            )?;
+        }
+        change.commit()?;
+        if retired
+            && let Some(entry) = self.write().get_mut(pair)
+            && let Some(next) = entry.next.take()
+        {
+            entry.retired.push(entry.record.key);
+            entry.record.key = next.key;
+            entry.record.leaf_not_after = next.leaf_not_after;
+            entry.spki = next.spki;
+            entry.leaf_digest = next.leaf_digest;
+        }
+        Ok(retired)
+    }
+
+    /// ACTIVE becomes SUSPENDED, and whoever listens is told. `false`: it was not ACTIVE.
+    pub(crate) fn suspend(&self, pair: &PairId) -> Result<bool, TrustError> {
+        let database = self.database();
+        let suspended = database.execute(
+            "UPDATE device SET state = 'suspended' WHERE pair = ?1 AND state = 'active'",
+            params![pair.0],
+        )? > 0;
+        if suspended {
+            if let Some(entry) = self.write().get_mut(pair) {
+                entry.record.state = State::Suspended;
+            }
+            // Nobody may be listening.
+            drop(self.cuts.send(*pair));
+        }
+        drop(database);
+        Ok(suspended)
     }
 
     /// Notes when a device was last seen.
@@ -292,7 +410,8 @@ fn prepare(database: &mut Connection) -> Result<(), TrustError> {
 fn read_all(database: &Connection) -> Result<HashMap<PairId, Entry>, TrustError> {
     let mut statement = database.prepare(
         "SELECT pair, key, spki, name, state, created_at, approved_at, last_seen_at,
-             leaf_not_after, leaf_digest, replaces, deadline
+             leaf_not_after, leaf_digest, leaf_days, next_key, next_spki, next_leaf_digest,
+             next_leaf_not_after, renewed_at, replaces, deadline
          FROM device",
     )?;
     let rows = statement.query_map([], read_entry)?;
@@ -300,6 +419,17 @@ fn read_all(database: &Connection) -> Result<HashMap<PairId, Entry>, TrustError>
     for entry in rows {
         let entry = entry?;
         entries.insert(entry.record.pair, entry);
+    }
+    let mut statement =
+        database.prepare("SELECT pair, key FROM retired_key ORDER BY retired_at")?;
+    let rows = statement.query_map([], |row| {
+        Ok((PairId(row.get("pair")?), KeyDigest(row.get("key")?)))
+    })?;
+    for retired in rows {
+        let (pair, key) = retired?;
+        if let Some(entry) = entries.get_mut(&pair) {
+            entry.retired.push(key);
+        }
     }
     Ok(entries)
 }
@@ -327,6 +457,18 @@ fn read_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         replaces: row.get::<_, Option<[u8; 16]>>("replaces")?.map(PairId),
         deadline: row.get("deadline")?,
         leaf_digest: row.get("leaf_digest")?,
+        leaf_days: row.get("leaf_days")?,
+        next: match row.get::<_, Option<[u8; 32]>>("next_key")? {
+            None => None,
+            Some(key) => Some(NextKey {
+                key: KeyDigest(key),
+                spki: row.get("next_spki")?,
+                leaf_digest: row.get("next_leaf_digest")?,
+                leaf_not_after: row.get("next_leaf_not_after")?,
+            }),
+        },
+        retired: Vec::new(),
+        renewed_at: row.get("renewed_at")?,
     })
 }
 
@@ -359,8 +501,19 @@ const SCHEMA: &str = "
         revoked_at     INTEGER,
         leaf_not_after INTEGER NOT NULL,
         leaf_digest    BLOB NOT NULL CHECK (length(leaf_digest) = 32),
+        leaf_days      INTEGER NOT NULL CHECK (leaf_days BETWEEN 1 AND 398),
+        next_key       BLOB UNIQUE CHECK (length(next_key) = 32),  -- certified, not used yet
+        next_spki      BLOB CHECK (length(next_spki) = 91),
+        next_leaf_digest BLOB CHECK (length(next_leaf_digest) = 32),
+        next_leaf_not_after INTEGER,
+        renewed_at     INTEGER,           -- the last renewal that issued a leaf
         replaces       BLOB CHECK (length(replaces) = 16),
         deadline       INTEGER CHECK ((deadline IS NOT NULL) = (state = 'pending'))
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE retired_key (
+        key            BLOB PRIMARY KEY CHECK (length(key) = 32),
+        pair           BLOB NOT NULL CHECK (length(pair) = 16),
+        retired_at     INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE key_item (
         item           TEXT PRIMARY KEY,

@@ -29,7 +29,7 @@ use crate::{
     host::{DAY, Host, peer},
 };
 
-async fn seen(host: &Host, credentials: &ClientCredentials) -> Result<Shown, Failure> {
+pub(crate) async fn seen(host: &Host, credentials: &ClientCredentials) -> Result<Shown, Failure> {
     let configuration = configuration(credentials, &host.environment()).expect("a configuration");
     look(
         configuration,
@@ -41,7 +41,11 @@ async fn seen(host: &Host, credentials: &ClientCredentials) -> Result<Shown, Fai
 }
 
 /// The alert that a client gets: in the handshake, or after it.
-async fn alert(address: SocketAddr, configuration: ClientConfig, name: &str) -> Option<String> {
+pub(crate) async fn alert(
+    address: SocketAddr,
+    configuration: ClientConfig,
+    name: &str,
+) -> Option<String> {
     let tcp = TcpStream::connect(address).await.expect("connected");
     let name = ServerName::try_from(name.to_owned()).expect("a name");
     let error = match TlsConnector::from(Arc::new(configuration))
@@ -359,7 +363,7 @@ async fn verifier_rejects_every_foreign_key() {
 }
 
 /// A client whose own library does not look at its certificate.
-fn lenient(leaf: Vec<u8>, key: &DeviceKey) -> ClientConfig {
+pub(crate) fn lenient(leaf: Vec<u8>, key: &DeviceKey) -> ClientConfig {
     let signer = rustls::crypto::aws_lc_rs::sign::any_ecdsa_type(&private(key)).expect("a key");
     let certified = rustls::sign::CertifiedKey::new(vec![CertificateDer::from(leaf)], signer);
     let mut configuration = client(DATA, None);

@@ -13,6 +13,7 @@ mod life;
 mod misbehaving_client;
 mod misbehaving_server;
 mod pairing;
+mod renewal;
 mod secret_confinement;
 #[cfg(target_os = "linux")]
 mod secret_service;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
-    body::{Body, Bytes},
+    body::Body,
     extract::State,
     http::{HeaderMap, header},
     response::Response,
@@ -15,14 +15,12 @@ use healthsync_core::{
     query::Query,
     store::TypeSummary,
 };
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use super::stream::{self, Wanted};
-use crate::{
-    app::App,
-    gate::{self, RequestId},
-    refusal::ApiError,
+use super::{
+    body,
+    stream::{self, Wanted},
 };
+use crate::{app::App, gate::RequestId, refusal::ApiError};
 
 /// As the documents have it: a request without a limit gets at most so many samples.
 const USUAL_LIMIT: u64 = 1000;
@@ -40,7 +38,7 @@ pub(super) async fn data(
             "the body is not JSON",
         ));
     }
-    let bytes = read(&app, body).await?;
+    let bytes = body::read(&app, body).await?;
     let request: DataRequest = serde_json::from_slice(&bytes).map_err(|error| {
         ApiError::new(
             Code::BadRequest,
@@ -54,20 +52,6 @@ pub(super) async fn data(
         query(&request, held, now_ms)
     })
     .await
-}
-
-async fn read(app: &App, body: Body) -> Result<Bytes, ApiError> {
-    let limited = Limited::new(body, app.limits().body_bytes);
-    let collected = tokio::time::timeout(app.limits().body, limited.collect()).await;
-    match collected {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(gate::too_large_body(app)),
-        Ok(Err(_)) => Err(ApiError::new(Code::BadRequest, "the body broke off")),
-        Err(_) => Err(ApiError::new(
-            Code::RequestTimeout,
-            "the body took too long",
-        )),
-    }
 }
 
 /// `application/json` with any parameters; no type at all is taken for JSON, as the documents do.

@@ -1,5 +1,6 @@
 //! Every path of the server, once. Handlers see no SQL and no TLS.
 
+mod body;
 mod data;
 mod pair;
 mod samples;
@@ -25,6 +26,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(api::DATA, post(data::data))
         .route(api::SAMPLES, get(samples::samples))
         .route(api::PAIR_ACK, post(pair::acknowledge))
+        .route(api::PAIR_RENEW, post(pair::renew))
         .route(api::PAIR, delete(pair::revoke))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -1,11 +1,19 @@
-//! `POST /api/v1/pair/ack` and `DELETE /api/v1/pair`: a device about its own pair.
+//! `POST /api/v1/pair/ack`, `POST /api/v1/pair/renew` and `DELETE /api/v1/pair`: a device about its
+//! own pair.
 
 use std::sync::{Arc, atomic::Ordering};
 
-use axum::{Extension, extract::State, http::StatusCode};
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
 
-use healthsync_pairing::trust::TrustError;
+use healthsync_pairing::{renewal, trust::TrustError};
 
+use super::body;
 use crate::{app::App, error::ServerError, gate::Guest, refusal::ApiError};
 
 /// The device has stored its certificate: the pair becomes ACTIVE.
@@ -18,6 +26,27 @@ pub(super) async fn acknowledge(
         .await?
         .map_err(ServerError::from)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The device has a new key and wants a certificate for it.
+pub(super) async fn renew(
+    State(app): State<Arc<App>>,
+    Extension(guest): Extension<Arc<Guest>>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let body = body::read(&app, body).await?;
+    let request = renewal::Request::read(&body)?;
+    let trust = Arc::clone(app.trust());
+    let renewed = app
+        .blocking(move || trust.renew(&guest.peer, &request, &guest.exporter))
+        .await?;
+    let reissued = match renewed {
+        Ok(reissued) => reissued,
+        Err(TrustError::Refused(refusal)) => return Err(refusal.into()),
+        Err(error) => return Err(ServerError::from(error).into()),
+    };
+    let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
+    Ok((octets, reissued.write()).into_response())
 }
 
 /// The device unpairs itself.

@@ -11,4 +11,5 @@ mod binary;
 mod commands;
 mod house;
 mod limits;
+mod renewal;
 mod requests;

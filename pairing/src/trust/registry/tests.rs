@@ -16,6 +16,10 @@ fn entry(byte: u8, replaces: Option<PairId>) -> Entry {
         replaces,
         deadline: Some(120),
         leaf_digest: [byte; 32],
+        leaf_days: 365,
+        next: None,
+        retired: Vec::new(),
+        renewed_at: None,
     }
 }
 

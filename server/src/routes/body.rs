@@ -1,0 +1,22 @@
+//! The body of a request, whole, within the limits.
+
+use axum::body::{Body, Bytes};
+use healthsync_core::api::Code;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use crate::{app::App, gate, refusal::ApiError};
+
+/// Reads it to its end.
+pub(super) async fn read(app: &App, body: Body) -> Result<Bytes, ApiError> {
+    let limited = Limited::new(body, app.limits().body_bytes);
+    let collected = tokio::time::timeout(app.limits().body, limited.collect()).await;
+    match collected {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(gate::too_large_body(app)),
+        Ok(Err(_)) => Err(ApiError::new(Code::BadRequest, "the body broke off")),
+        Err(_) => Err(ApiError::new(
+            Code::RequestTimeout,
+            "the body took too long",
+        )),
+    }
+}
