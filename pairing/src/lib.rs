@@ -8,6 +8,7 @@ pub mod ca;
 pub mod certificate;
 pub mod credentials;
 pub mod device;
+pub mod discovery;
 pub mod enroll;
 pub mod environment;
 pub mod id;

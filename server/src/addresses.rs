@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use healthsync_core::report::Hint;
-use healthsync_pairing::invite::is_local;
+use healthsync_pairing::{discovery::is_virtual, invite::is_local};
 
 /// The server listens on no address that a device may dial.
 #[derive(Debug, thiserror::Error)]
@@ -66,14 +66,6 @@ pub fn default_route() -> Vec<IpAddr> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-/// Whether an interface leads nowhere but into this computer or a tunnel.
-pub fn is_virtual(name: &str) -> bool {
-    const PREFIXES: [&str; 11] = [
-        "br-", "cali", "cni", "docker", "flannel", "podman", "tap", "tun", "utun", "veth", "virbr",
-    ];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// What a device may dial: `listening` with its unspecified addresses replaced by those of

@@ -1,24 +1,32 @@
 //! Announces the server in the local network by mDNS, under names that mean nothing to others.
 //!
-//! The record says only where a server is: a random instance and host name, new at each start, and
-//! a nonce. It is a hint and never trust: a client believes the certificate alone.
+//! The instance and the host have random names, new at each start. The record's text
+//! ([`discovery`]) is new each hour, and when a pair or a pairing window comes or goes. It is a hint
+//! and never trust: a client believes the certificate alone.
 
-use std::{
-    fmt::{self, Write as _},
-    net::SocketAddr,
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use healthsync_pairing::{
+    discovery::{self, Nonce, is_virtual},
+    environment::{EntropyUnavailable, Environment},
+};
+use mdns_sd::{IfKind, IfPredicate, ServiceDaemon, ServiceInfo};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep_until},
 };
 
-use healthsync_pairing::environment::Environment;
-use mdns_sd::{IfKind, IfPredicate, ServiceDaemon, ServiceInfo};
+use crate::app::App;
 
-use crate::addresses;
-
-/// Service type, with the domain of mDNS.
-const SERVICE: &str = "_healthsync._tcp.local.";
+/// A nonce is announced no longer.
+const NONCE_LIFE: Duration = Duration::from_secs(3600);
+/// The network is told that the server goes, if that is quick.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// A running announcement; withdrawn when dropped.
 pub struct Announcement {
     daemon: ServiceDaemon,
+    keeper: JoinHandle<()>,
 }
 
 impl fmt::Debug for Announcement {
@@ -29,9 +37,11 @@ impl fmt::Debug for Announcement {
 
 impl Drop for Announcement {
     fn drop(&mut self) {
+        self.keeper.abort();
         // Shutting down says goodbye for every service.
-        if let Err(error) = self.daemon.shutdown() {
-            tracing::debug!(%error, "the announcement could not be withdrawn");
+        match self.daemon.shutdown() {
+            Ok(done) => drop(done.recv_timeout(FAREWELL)),
+            Err(error) => tracing::debug!(%error, "the announcement could not be withdrawn"),
         }
     }
 }
@@ -41,63 +51,126 @@ impl Drop for Announcement {
 pub enum AdvertiseError {
     /// No name could be made.
     #[error(transparent)]
-    Entropy(#[from] healthsync_pairing::environment::EntropyUnavailable),
+    Entropy(#[from] EntropyUnavailable),
     /// mDNS does not work here.
     #[error("mDNS does not work here")]
     Mdns(#[from] mdns_sd::Error),
 }
 
-/// Announces the server; `None` where only this computer reaches it.
-pub fn announce(
-    listening: &[SocketAddr],
-    environment: &Environment,
-) -> Result<Option<Announcement>, AdvertiseError> {
-    let Some(port) = listening.first().map(SocketAddr::port) else {
+/// Announces the server; `None` where only this computer reaches it. Needs a tokio runtime, and
+/// reads the pairs' keys in the background.
+pub fn announce(app: &Arc<App>) -> Result<Option<Announcement>, AdvertiseError> {
+    let Some(sign) = Sign::new(app.listening(), app.environment())? else {
         return Ok(None);
     };
-    if addresses::are_loopback(listening) {
-        return Ok(None);
-    }
-    let (instance, host) = (random_name(environment)?, random_name(environment)?);
-    let nonce = random_name(environment)?;
-    let properties = [("v", "1"), ("n", nonce.as_str())];
-    let everywhere = listening
-        .iter()
-        .any(|address| address.ip().is_unspecified());
-    let named: Vec<_> = listening.iter().map(SocketAddr::ip).collect();
-    let info = ServiceInfo::new(
-        SERVICE,
-        &instance,
-        &format!("{host}.local."),
-        if everywhere { &[] } else { named.as_slice() },
-        port,
-        &properties[..],
-    )?;
+    let mut nonce = sign.nonce()?;
+    let mut tags = app.trust().tags_changed();
+    let mut windows = app.windows_changed();
     let daemon = ServiceDaemon::new()?;
-    let announcement = Announcement { daemon };
-    announcement
-        .daemon
-        .disable_interface(IfKind::Predicate(IfPredicate::new(|interface| {
-            interface.is_loopback() || addresses::is_virtual(&interface.name)
-        })))?;
-    announcement.daemon.register(if everywhere {
-        info.enable_addr_auto()
-    } else {
-        info
-    })?;
-    Ok(Some(announcement))
+    daemon.disable_interface(IfKind::Predicate(IfPredicate::new(|interface| {
+        interface.is_loopback() || is_virtual(&interface.name)
+    })))?;
+    daemon.register(sign.service(app, nonce)?)?;
+
+    let keeper = tokio::spawn({
+        let (daemon, app) = (daemon.clone(), Arc::clone(app));
+        async move {
+            let trust = Arc::clone(app.trust());
+            let reading = tokio::task::spawn_blocking(move || trust.recognize());
+            let mut until = Instant::now() + NONCE_LIFE;
+            loop {
+                let changed = tokio::select! {
+                    changed = tags.changed() => changed,
+                    changed = windows.changed() => changed,
+                    () = sleep_until(until) => {
+                        until = Instant::now() + NONCE_LIFE;
+                        match sign.nonce() {
+                            Ok(new) => nonce = new,
+                            Err(error) => tracing::warn!(%error, "the announcement grows old"),
+                        }
+                        Ok(())
+                    }
+                };
+                if changed.is_err() {
+                    break;
+                }
+                let again = sign
+                    .service(&app, nonce)
+                    .and_then(|service| Ok(daemon.register(service)?));
+                if let Err(error) = again {
+                    tracing::warn!(%error, "the announcement could not be brought up to date");
+                }
+            }
+            drop(reading.await);
+        }
+    });
+    Ok(Some(Announcement { daemon, keeper }))
 }
 
-/// 16 hexadecimal digits.
-fn random_name(environment: &Environment) -> Result<String, AdvertiseError> {
-    let mut bytes = [0_u8; 8];
-    environment.entropy.fill(&mut bytes)?;
-    let mut name = String::with_capacity(16);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        write!(name, "{byte:02x}").unwrap_or_default();
+/// What stays the same while the server runs.
+struct Sign {
+    instance: String,
+    host: String,
+    port: u16,
+    listening: Vec<SocketAddr>,
+    environment: Environment,
+}
+
+impl Sign {
+    fn new(
+        listening: &[SocketAddr],
+        environment: &Environment,
+    ) -> Result<Option<Self>, EntropyUnavailable> {
+        let mut reachable = listening
+            .iter()
+            .filter(|address| !address.ip().is_loopback());
+        let Some(port) = reachable.next().map(SocketAddr::port) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            instance: discovery::random_name(environment)?,
+            host: format!("{}.local.", discovery::random_name(environment)?),
+            port,
+            listening: listening.to_vec(),
+            environment: environment.clone(),
+        }))
     }
-    Ok(name)
+
+    fn nonce(&self) -> Result<Nonce, EntropyUnavailable> {
+        let mut nonce = Nonce::default();
+        self.environment.entropy.fill(&mut nonce)?;
+        Ok(nonce)
+    }
+
+    fn service(&self, app: &App, nonce: Nonce) -> Result<ServiceInfo, AdvertiseError> {
+        let tags = app.trust().tags(&nonce);
+        let txt =
+            discovery::Announcement::new(nonce, tags, app.is_window_open(), &self.environment)?
+                .to_txt();
+        let everywhere = self
+            .listening
+            .iter()
+            .any(|address| address.ip().is_unspecified());
+        let named: Vec<_> = self
+            .listening
+            .iter()
+            .map(SocketAddr::ip)
+            .filter(|ip| !ip.is_loopback())
+            .collect();
+        let service = ServiceInfo::new(
+            discovery::SERVICE,
+            &self.instance,
+            &self.host,
+            if everywhere { &[] } else { named.as_slice() },
+            self.port,
+            txt.as_slice(),
+        )?;
+        Ok(if everywhere {
+            service.enable_addr_auto()
+        } else {
+            service
+        })
+    }
 }
 
 #[cfg(test)]
@@ -106,11 +179,30 @@ mod tests {
 
     #[test]
     fn loopback_is_not_announced() {
-        let listening = ["127.0.0.1:8443".parse().unwrap()];
-        assert!(
-            announce(&listening, &Environment::system())
+        for (listening, expected) in [
+            (&["127.0.0.1:8443"][..], false),
+            (&["127.0.0.1:8443", "[::1]:8443"], false),
+            (&[], false),
+            (&["127.0.0.1:8443", "192.168.1.2:8443"], true),
+            (&["0.0.0.0:8443"], true),
+        ] {
+            let parsed: Vec<_> = listening.iter().map(|text| text.parse().unwrap()).collect();
+            let sign = Sign::new(&parsed, &Environment::system()).unwrap();
+            assert_eq!(sign.is_some(), expected, "{listening:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_new_at_each_start() {
+        let listening = ["0.0.0.0:8443".parse().unwrap()];
+        let sign = || {
+            Sign::new(&listening, &Environment::system())
                 .unwrap()
-                .is_none()
-        );
+                .unwrap()
+        };
+        let (one, other) = (sign(), sign());
+        assert_ne!(one.instance, other.instance);
+        assert_ne!(one.host, other.host);
+        assert_ne!(one.instance, one.host.trim_end_matches(".local."));
     }
 }

@@ -5,13 +5,13 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
 use healthsync_core::store::{Store, StoreError};
 use healthsync_pairing::{environment::Environment, trust::Trust};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{config::DataFolder, error::ServerError, limits::Limits};
 
@@ -21,7 +21,7 @@ pub struct App {
     parts: Parts,
     scans: Arc<Semaphore>,
     connections: AtomicU64,
-    windows: AtomicUsize,
+    windows: watch::Sender<usize>,
 }
 
 /// What a server is made of.
@@ -50,7 +50,7 @@ pub struct Counted<'a>(Counter<'a>);
 #[derive(Debug)]
 enum Counter<'a> {
     Connection(&'a AtomicU64),
-    Window(&'a AtomicUsize),
+    Window(&'a watch::Sender<usize>),
 }
 
 impl Drop for Counted<'_> {
@@ -60,7 +60,7 @@ impl Drop for Counted<'_> {
                 counter.fetch_sub(1, Ordering::Relaxed);
             }
             Counter::Window(counter) => {
-                counter.fetch_sub(1, Ordering::Relaxed);
+                counter.send_modify(|open| *open = open.saturating_sub(1));
             }
         }
     }
@@ -73,7 +73,7 @@ impl App {
             scans: Arc::new(Semaphore::new(parts.limits.scans)),
             parts,
             connections: AtomicU64::new(0),
-            windows: AtomicUsize::new(0),
+            windows: watch::Sender::new(0),
         })
     }
 
@@ -130,12 +130,17 @@ impl App {
 
     /// Whether a pairing window is open.
     pub fn is_window_open(&self) -> bool {
-        self.windows.load(Ordering::Relaxed) > 0
+        *self.windows.borrow() > 0
+    }
+
+    /// Changes when a pairing window opens or closes.
+    pub fn windows_changed(&self) -> watch::Receiver<usize> {
+        self.windows.subscribe()
     }
 
     /// Counts a pairing window.
     pub fn window_opened(&self) -> Counted<'_> {
-        self.windows.fetch_add(1, Ordering::Relaxed);
+        self.windows.send_modify(|open| *open += 1);
         Counted(Counter::Window(&self.windows))
     }
 

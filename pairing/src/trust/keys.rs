@@ -9,6 +9,7 @@ use aws_lc_rs::digest;
 
 use super::{
     DeviceRecord, Refusal, State, TrustError,
+    recognizers::Recognizers,
     registry::{Entry, KeyItem, NextKey, Registry},
 };
 use crate::{
@@ -51,6 +52,7 @@ pub(crate) struct HostKeys {
     store: Arc<dyn KeyStore>,
     registry: Arc<Registry>,
     environment: Environment,
+    recognizers: Recognizers,
 }
 
 impl HostKeys {
@@ -63,7 +65,21 @@ impl HostKeys {
             store,
             registry,
             environment,
+            recognizers: Recognizers::default(),
         }
+    }
+
+    /// What announcements are marked with, of the items that were read or written so far.
+    pub(crate) const fn recognizers(&self) -> &Recognizers {
+        &self.recognizers
+    }
+
+    /// Reads the item of a pair whose recognizer is not known yet.
+    pub(crate) fn recognize(&self, pair: &PairId) -> Result<(), TrustError> {
+        if !self.recognizers.knows(pair) {
+            self.read(pair)?;
+        }
+        Ok(())
     }
 
     /// Makes a pair: CA, server leaf and client leaf, then the item, then the PENDING record.
@@ -120,6 +136,8 @@ impl HostKeys {
             self.delete(&new.pair)?;
             return Err(error);
         }
+        // Only now is the pair one that is announced.
+        self.recognizers.tell();
         Ok(Certificates {
             pair: new.pair,
             ca: credentials.ca,
@@ -224,6 +242,7 @@ impl HostKeys {
     /// Deletes a pair's item.
     pub(crate) fn delete(&self, pair: &PairId) -> Result<(), TrustError> {
         let item = HostCredentials::item(pair);
+        self.recognizers.forget(pair);
         self.store.delete(&item)?;
         self.registry.release(&item)?;
         if let Err(error) = self.store.withdraw_certificates(pair) {
@@ -265,9 +284,10 @@ impl HostKeys {
         let Some(item) = self.store.read(&HostCredentials::item(pair))? else {
             return Ok(None);
         };
-        HostCredentials::decode(&item)
-            .map(Some)
-            .map_err(|error| TrustError::Issuing(error.into()))
+        let credentials =
+            HostCredentials::decode(&item).map_err(|error| TrustError::Issuing(error.into()))?;
+        self.recognizers.learn(&credentials);
+        Ok(Some(credentials))
     }
 
     fn write(&self, credentials: &HostCredentials) -> Result<(), TrustError> {
@@ -290,6 +310,7 @@ impl HostKeys {
                 ..noted
             })?;
         }
+        self.recognizers.learn(credentials);
         let copied =
             self.store
                 .publish_certificates(&credentials.pair, &credentials.leaf, &credentials.ca);

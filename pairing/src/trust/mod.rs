@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Trust -+- registry  (trust.db, all SQL, the copy in memory that every request asks)
-//!        +- keys      (the pairs' items in the key store)
+//!        +- keys      (the pairs' items in the key store; recognizers: the marks of announcements)
 //!        +- served    (the TLS configuration of each pair, made when it is first dialled)
 //!        +- desk      (the pairing window, in enroll)
 //! ```
@@ -11,6 +11,7 @@
 
 mod error;
 mod keys;
+mod recognizers;
 mod record;
 mod registry;
 mod served;
@@ -26,7 +27,7 @@ use std::{
 use rustls::ServerConfig;
 use tokio::{
     runtime::Handle,
-    sync::{broadcast, mpsc},
+    sync::{broadcast, mpsc, watch},
     time::{Instant, sleep, sleep_until},
 };
 
@@ -39,6 +40,7 @@ use self::{keys::HostKeys, served::Served};
 use crate::{
     ca,
     device::DeviceKey,
+    discovery::{Nonce, Tag},
     enroll::{
         desk::{Admission, Desk, Entered, Opening, Settings},
         host::{Closer, HostEvent, Window, WindowOptions},
@@ -138,6 +140,37 @@ impl Trust {
     /// Pairs as they are revoked (or suspended): cut their connections.
     pub fn revocations(&self) -> broadcast::Receiver<PairId> {
         self.registry.cuts().subscribe()
+    }
+
+    /// The tags that tell living pairs' clients from an announcement that it is ours, the pair that
+    /// was seen last first. Only of pairs whose key item was read or written in this run: see
+    /// [`Self::recognize`].
+    pub fn tags(&self, nonce: &Nonce) -> Vec<Tag> {
+        let mut entries = self.registry.entries();
+        entries.retain(|entry| self.is_announced(entry));
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.record.last_seen_at));
+        let pairs = entries.iter().map(|entry| &entry.record.pair);
+        self.keys.recognizers().tags(pairs, nonce)
+    }
+
+    /// Changes whenever [`Self::tags`] may give others.
+    pub fn tags_changed(&self) -> watch::Receiver<u64> {
+        self.keys.recognizers().changed()
+    }
+
+    /// Reads the key items that [`Self::tags`] still needs. What cannot be read is logged: its
+    /// client keeps to the saved addresses until the pair is dialled.
+    ///
+    /// Blocks on the key store.
+    pub fn recognize(&self) {
+        for entry in self.registry.entries() {
+            let pair = entry.record.pair;
+            if self.is_announced(&entry)
+                && let Err(error) = self.keys.recognize(&pair)
+            {
+                tracing::warn!(%error, %pair, "this device will not recognize the announcement");
+            }
+        }
     }
 
     /// Checks a peer again; to be called for every request. Also notes last seen (at most once a
@@ -410,6 +443,10 @@ impl Trust {
         }
     }
 
+    fn is_announced(&self, entry: &Entry) -> bool {
+        matches!(entry.record.state, State::Active | State::Pending) && !self.is_overdue(entry)
+    }
+
     fn is_overdue(&self, entry: &Entry) -> bool {
         let now = self.environment.clock.now();
         entry.deadline.is_some_and(|deadline| deadline <= now)
@@ -420,6 +457,7 @@ impl Trust {
         if let Some(events) = self.waiters().remove(&pair) {
             drop(events.try_send(HostEvent::Closed { code }));
         }
+        self.keys.recognizers().forget(&pair);
         // Nobody may be listening.
         drop(self.registry.cuts().send(pair));
     }

@@ -7,6 +7,7 @@
 )]
 
 mod data_port;
+mod discovery;
 mod fake;
 mod host;
 mod life;

@@ -188,11 +188,11 @@ fn open_keys(
 }
 
 /// Announces the server; a network without mDNS is no reason not to serve.
-fn announce(args: &args::Start, app: &App) -> Option<Announcement> {
+fn announce(args: &args::Start, app: &Arc<App>) -> Option<Announcement> {
     if args.no_mdns {
         return None;
     }
-    match advertise::announce(app.listening(), app.environment()) {
+    match advertise::announce(app) {
         Ok(announcement) => announcement,
         Err(error) => {
             tracing::warn!(%error, "the server is not announced; devices find it by the saved address");
