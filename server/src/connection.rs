@@ -36,8 +36,9 @@ use crate::{
     limits::Limits,
 };
 
-/// An answer that revokes its own pair gets so long to leave.
-const LAST_WORD: Duration = Duration::from_millis(500);
+/// An answer that revokes its own pair gets so long to be made and to leave: the key is deleted
+/// from the key store first, and the file store stretches a passphrase for it.
+const LAST_WORD: Duration = Duration::from_secs(5);
 /// A field or two more than any honest client sends.
 const HEADERS: usize = 64;
 

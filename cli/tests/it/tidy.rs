@@ -81,18 +81,9 @@ const LONG: &[(&str, &str)] = &[
         "asking, looking again and telling why share one list of addresses",
     ),
     (
-        "core/src/import/apple/element.rs",
-        "one function an element, and each calls the next",
-    ),
-    (
-        "core/src/store/ingest/samples.rs",
-        "one algorithm: which stored row an incoming record is",
-    ),
-    (
         "core/src/store/scan/tests.rs",
         "tests of one query language over one store",
     ),
-    ("core/src/unit.rs", "the table of units is a third of it"),
     (
         "pairing/src/enroll/desk.rs",
         "one state machine under one lock",
@@ -104,6 +95,10 @@ const LONG: &[(&str, &str)] = &[
     (
         "pairing/src/trust/mod.rs",
         "one door to records, keys and the window",
+    ),
+    (
+        "pairing/src/trust/registry.rs",
+        "all SQL of the trust store",
     ),
     ("pairing/tests/it/data_port.rs", "tests of one port"),
 ];
