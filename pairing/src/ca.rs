@@ -23,6 +23,8 @@ pub const CA_SECONDS: i64 = 5 * 365 * DAY;
 pub const SERVER_LEAF_SECONDS: i64 = 90 * DAY;
 /// A client leaf lives so many days when nothing else is asked.
 pub const CLIENT_LEAF_DAYS: u16 = 365;
+/// Common name in every client leaf; the pair is named in its subjectAltName.
+pub const CLIENT_SUBJECT: &str = "healthsync-client";
 /// Clocks of two devices may differ: certificates start five minutes in the past.
 pub const BACKDATED_SECONDS: i64 = 300;
 
@@ -117,7 +119,7 @@ pub fn client_leaf(
     let mut wanted = leaf_profile(now, now + i64::from(days) * DAY, ca, environment)?;
     wanted
         .distinguished_name
-        .push(DnType::CommonName, "healthsync-client");
+        .push(DnType::CommonName, CLIENT_SUBJECT);
     wanted.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let name = client_name(pair).try_into().map_err(encoding)?;
     wanted.subject_alt_names.push(SanType::URI(name));

@@ -77,6 +77,8 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         name: String,
     },
+    /// Change what a device may read, from its next request on
+    Allow(Allow),
     /// Show what the running server does
     Status,
     /// Show the version
@@ -146,6 +148,47 @@ pub struct Pair {
     /// How long the window stays open
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u16).range(30..=900))]
     pub seconds: u16,
+
+    /// What the new device may read.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// What a device may read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
+pub struct Limits {
+    /// Only these types, or categories of them: `heartRate,sleepAnalysis:asleepREM`
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_name)]
+    pub types: Vec<String>,
+
+    /// Only data of this origin, as `import --origin` named it; may be repeated
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = parse_name)]
+    pub origin: Vec<String>,
+}
+
+/// Options of `allow`.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(group = clap::ArgGroup::new("what").args(["types", "origin", "all"]).multiple(true).required(true))]
+pub struct Allow {
+    /// Name or pair id, as `pairs` shows them
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// What replaces the limits of the same kind; the others stay.
+    #[command(flatten)]
+    pub limits: Limits,
+
+    /// Lift all limits
+    #[arg(long, conflicts_with_all = ["types", "origin"])]
+    pub all: bool,
+}
+
+/// A name between commas.
+fn parse_name(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("a name is empty"),
+        name => Ok(name.to_owned()),
+    }
 }
 
 /// Who approves a device, where it is not a person with six digits.
@@ -232,6 +275,18 @@ mod tests {
             (
                 "healthsync-server pair --force",
                 ErrorKind::MissingRequiredArgument,
+            ),
+            (
+                "healthsync-server allow ana",
+                ErrorKind::MissingRequiredArgument,
+            ),
+            (
+                "healthsync-server allow ana --all --types steps",
+                ErrorKind::ArgumentConflict,
+            ),
+            (
+                "healthsync-server pair --types steps,",
+                ErrorKind::ValueValidation,
             ),
             (
                 "healthsync-server status --quiet --verbose",

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
-use healthsync_core::{api::Code, report::Hint, store::StoreError};
+use healthsync_core::{api::Code, kind::UnknownKind, report::Hint, store::StoreError};
 use healthsync_pairing::{keystore::KeyStoreError, trust::TrustError};
 
 use crate::{
@@ -92,6 +92,9 @@ pub enum ServerError {
     /// Device records.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// A type that nobody knows.
+    #[error(transparent)]
+    UnknownType(#[from] UnknownKind),
 }
 
 impl ServerError {
@@ -131,6 +134,7 @@ impl Hint for ServerError {
             Self::Settings(error) => error.code(),
             Self::Store(_, error) => error.code(),
             Self::Trust(error) => error.code(),
+            Self::UnknownType(_) => Code::UnknownType.as_str(),
         }
     }
 
@@ -155,6 +159,10 @@ impl Hint for ServerError {
             Self::Settings(error) => error.hint(),
             Self::Store(_, error) => error.hint(),
             Self::Trust(error) => error.hint(),
+            Self::UnknownType(unknown) => Some(match &unknown.nearest {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => "name a type as `healthsync types` lists it".to_owned(),
+            }),
             Self::Interrupted | Self::Output(_) | Self::Runtime(_) => None,
         }
     }

@@ -26,7 +26,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::{sync::watch, time::Instant};
 use tower::ServiceExt as _;
 
-use crate::{app::App, refusal::ApiError};
+use crate::{app::App, permit::Permit, refusal::ApiError};
 
 /// Header of every answer: finds its line in the server's log.
 pub const REQUEST_ID: &str = "healthsync-request-id";
@@ -135,8 +135,11 @@ pub async fn pass(
     let path = request.uri().path().to_owned();
     let claims = Claims::of(&request);
     let mut response = match check(&app, &guest.peer, claims).await {
-        Ok(()) => {
+        Ok(permit) => {
             let mut request = request;
+            if let Some(permit) = permit {
+                request.extensions_mut().insert(Arc::new(permit));
+            }
             request.extensions_mut().insert(Arc::clone(&guest));
             request.extensions_mut().insert(RequestId(id.clone()));
             match router.oneshot(request).await {
@@ -198,7 +201,8 @@ impl Claims {
     }
 }
 
-async fn check(app: &App, peer: &Peer, claims: Claims) -> Result<(), ApiError> {
+/// What the peer may read; nobody who waits for the acknowledgement reads anything.
+async fn check(app: &App, peer: &Peer, claims: Claims) -> Result<Option<Permit>, ApiError> {
     if !names_pair(&peer.pair, &claims.uri, &claims.headers) {
         return Err(ApiError::new(
             Code::MisdirectedRequest,
@@ -217,8 +221,8 @@ async fn check(app: &App, peer: &Peer, claims: Claims) -> Result<(), ApiError> {
     }
     let (trust, peer) = (Arc::clone(app.trust()), peer.clone());
     match app.blocking(move || trust.authorize(&peer)).await? {
-        Ok(_) => Ok(()),
-        Err(Refusal::Pending) if claims.is_ack => Ok(()),
+        Ok(record) => Ok(Some(Permit::new(record))),
+        Err(Refusal::Pending) if claims.is_ack => Ok(None),
         Err(refusal) => Err(refusal.into()),
     }
 }

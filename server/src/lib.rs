@@ -19,6 +19,7 @@ pub mod limits;
 pub mod listen;
 pub mod log;
 pub mod passphrase;
+pub mod permit;
 pub mod present;
 pub mod printer;
 pub mod question;

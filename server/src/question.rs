@@ -1,6 +1,6 @@
 //! The question at the host, and what a person answers. Yes and no are no answers.
 
-use crate::control::protocol::Waiting;
+use crate::{control::protocol::Waiting, permit};
 
 /// The question at the host. Everything that a peer chose is inert and in quotes.
 pub fn question(waiting: &Waiting) -> String {
@@ -14,11 +14,12 @@ pub fn question(waiting: &Waiting) -> String {
          \x20 calls itself  {name:<14}    (chosen by the device: anybody can use this name)\n\
          \x20 comes from    {address:<12}      key {key} (the device shows the same)\n\
          {replaces}\
-         \x20 may then read ALL TYPES, until you revoke it\n\
+         \x20 may then read {scope}, until you revoke it\n\
          Look at the screen of the device YOU are pairing:\n\
          \x20 six digits there                          -> type them here\n\
          \x20 \"already used\", an error, no digits       -> press Enter: somebody else has this code\n",
         key = waiting.key_short,
+        scope = permit::in_words(&waiting.scope),
     )
 }
 
@@ -59,17 +60,20 @@ pub fn closed(code: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use healthsync_core::api::ScopeInfo;
+
     use super::*;
 
     #[test]
     fn question_reads_as_designed() {
-        let waiting = Waiting {
+        let mut waiting = Waiting {
             name: "Anna-MacBook".to_owned(),
             key_digest: "sha256:ab".to_owned(),
             key_short: "ab12 cd34 ef56 7890".to_owned(),
             from: "192.168.1.23:5555".parse().unwrap(),
             seconds: 60,
             replaces: None,
+            scope: ScopeInfo::default(),
         };
         let expected = "\
 A device asks to be paired.
@@ -81,6 +85,14 @@ Look at the screen of the device YOU are pairing:
   \"already used\", an error, no digits       -> press Enter: somebody else has this code
 ";
         assert_eq!(question(&waiting), expected);
+        waiting.scope = ScopeInfo {
+            types: Some(vec!["heartRate".to_owned(), "steps".to_owned()]),
+            origins: Some(vec!["ana\u{1b}[2J".to_owned()]),
+        };
+        assert_eq!(
+            question(&waiting),
+            expected.replace("ALL TYPES", "heartRate, steps of ana\\u{1b}[2J")
+        );
         assert_eq!(digits_prompt(60), "Digits (60 s, Enter = refuse): ");
     }
 

@@ -7,12 +7,14 @@ mod code;
 mod samples;
 mod status;
 mod types;
+mod whoami;
 
 pub use self::{
     code::{Code, UnknownCode},
     samples::{DataRequest, DataResponse, SampleRecord, SamplesParams},
     status::Status,
     types::{TypeInfo, Types},
+    whoami::{CertificateInfo, ScopeInfo, WhoAmI},
 };
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,8 @@ pub const TYPES: &str = "/api/v1/health/types";
 pub const DATA: &str = "/api/v1/health/data";
 /// `GET` with [`SamplesParams`] as its query string: a stream by `Accept`.
 pub const SAMPLES: &str = "/api/v1/samples";
+/// `GET`: [`WhoAmI`].
+pub const WHOAMI: &str = "/api/v1/whoami";
 /// `POST`, empty: 204; makes a PENDING pair ACTIVE.
 pub const PAIR_ACK: &str = "/api/v1/pair/ack";
 /// `POST`, a new key and its signature (octets): a certificate for it (octets).

@@ -17,6 +17,6 @@ pub struct Status {
     pub enabled_types: Vec<String>,
     /// RFC 3339 UTC.
     pub server_time: String,
-    /// Samples in the store.
+    /// Samples that this client may read.
     pub samples: u64,
 }

@@ -5,6 +5,7 @@ mod lookup;
 mod plan;
 mod scan;
 mod schema;
+mod summary;
 
 use std::path::{Path, PathBuf};
 

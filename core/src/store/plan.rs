@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, types::Value};
+use rusqlite::{Connection, params_from_iter, types::Value};
 
 use super::{StoreError, scan::unsigned};
 use crate::query::Query;
@@ -112,10 +112,12 @@ fn part(
             push(&format!(" AND {column} IN ({marks})"), &mut values);
         }
     }
-    let known_rows = if parameters.len() == 1 {
-        let sql = "SELECT coalesce(sum(samples), 0) FROM tally WHERE kind_id = ?1";
-        let mut statement = connection.prepare_cached(sql)?;
-        Some(unsigned(statement.query_row([kind_id], |row| row.get(0))?))
+    // Rows are counted by type and origin as they are written.
+    let known_rows = if start_ms.is_none() && query.end_ms.is_none() && categories.is_none() {
+        let sql = format!("SELECT coalesce(sum(samples), 0) FROM tally {condition}");
+        let mut statement = connection.prepare_cached(&sql)?;
+        let rows = statement.query_row(params_from_iter(&parameters), |row| row.get(0))?;
+        Some(unsigned(rows))
     } else {
         None
     };

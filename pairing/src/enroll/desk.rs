@@ -24,7 +24,7 @@ use super::{
     host::{Approval, HostEvent},
     transcript::{Transcript, equal},
 };
-use crate::{id::KeyDigest, secret::Secret};
+use crate::{id::KeyDigest, secret::Secret, trust::Scope};
 
 /// Seconds to type the digits.
 pub(crate) const DECISION_SECONDS: u8 = 60;
@@ -51,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) server_name: String,
     pub(crate) leaf_days: u16,
+    pub(crate) scope: Scope,
 }
 
 /// What a window is made of.

@@ -10,6 +10,7 @@ use super::desk::Desk;
 use crate::{
     id::{KeyDigest, PairId},
     secret::Secret,
+    trust::Scope,
 };
 
 /// Who decides.
@@ -36,6 +37,8 @@ pub struct WindowOptions {
     pub approval: Approval,
     /// Life of client certificates, days (1..398; 365 is usual).
     pub leaf_days: u16,
+    /// What the new device may read.
+    pub scope: Scope,
 }
 
 /// An open window. Dropping it closes the window.

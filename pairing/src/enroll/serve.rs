@@ -251,6 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
             replaces,
             discovery_key: transcript.discovery_key()?,
             leaf_days: self.admission.settings.leaf_days,
+            scope: self.admission.settings.scope.clone(),
         };
         let certificates = self.trust.issue(new).await.map_err(|error| {
             tracing::error!(%error, code = error.code(), "the new pair could not be stored");

@@ -98,6 +98,7 @@ pub async fn enter(
                 pair,
                 key: leaf.key,
                 not_after: leaf.not_after,
+                serial: leaf.serial,
             };
             Ok(Entered::Data {
                 stream: Box::new(stream),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 
 use super::{
-    DeviceRecord, Refusal, State, TrustError,
+    DeviceRecord, Refusal, Scope, State, TrustError,
     recognizers::Recognizers,
     registry::{Entry, KeyItem, NextKey, Registry},
 };
@@ -34,6 +34,7 @@ pub(crate) struct NewPair {
     pub(crate) replaces: Option<PairId>,
     pub(crate) discovery_key: Secret,
     pub(crate) leaf_days: u16,
+    pub(crate) scope: Scope,
 }
 
 /// What the new device gets.
@@ -122,6 +123,7 @@ impl HostKeys {
                 approved_at: None,
                 last_seen_at: None,
                 leaf_not_after: parsed.not_after,
+                scope: new.scope,
             },
             spki: new.spki.to_vec(),
             replaces: new.replaces,

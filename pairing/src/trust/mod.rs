@@ -33,7 +33,7 @@ use tokio::{
 
 pub use error::TrustError;
 pub(crate) use keys::{Certificates, NewPair};
-pub use record::{DeviceRecord, Peer, Refusal, State};
+pub use record::{DeviceRecord, Peer, Refusal, Scope, State};
 pub(crate) use registry::{Entry, Registry};
 
 use self::{keys::HostKeys, served::Served};
@@ -135,6 +135,18 @@ impl Trust {
         entry
             .map(|entry| entry.record)
             .ok_or_else(|| TrustError::NotFound(pair_or_name.to_owned()))
+    }
+
+    /// Changes what a device may read, from its next request on; by pair id or unique name. Nothing
+    /// is given to a device that is revoked.
+    pub fn allow(
+        &self,
+        pair_or_name: &str,
+        change: impl FnOnce(&mut Scope),
+    ) -> Result<DeviceRecord, TrustError> {
+        let pair = self.find(pair_or_name)?;
+        let record = self.registry.allow(&pair, change)?;
+        record.ok_or_else(|| Refusal::Revoked.into())
     }
 
     /// Pairs as they are revoked (or suspended): cut their connections.
@@ -308,6 +320,7 @@ impl Trust {
                 addresses,
                 server_name: name::clean(&options.server_name, "healthsync-server"),
                 leaf_days: options.leaf_days,
+                scope: options.scope,
             },
         );
         if !opened {

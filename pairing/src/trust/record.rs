@@ -21,6 +21,18 @@ pub struct DeviceRecord {
     pub last_seen_at: Option<i64>,
     /// End of the leaf last issued, Unix seconds.
     pub leaf_not_after: i64,
+    /// What it may read.
+    pub scope: Scope,
+}
+
+/// What a device may read, in words that only the server of the data understands: this crate keeps
+/// them and gives them back. The default is everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Types; `None` means all, an empty list none.
+    pub types: Option<Vec<String>>,
+    /// Origins; `None` means all, an empty list none.
+    pub origins: Option<Vec<String>>,
 }
 
 /// Where a record stands.
@@ -57,6 +69,8 @@ pub struct Peer {
     pub key: KeyDigest,
     /// End of its certificate, Unix seconds.
     pub not_after: i64,
+    /// Serial number of its certificate, lower-case hex.
+    pub serial: String,
 }
 
 /// Why a peer may not go on; checked at the handshake and at each request.

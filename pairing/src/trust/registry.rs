@@ -14,7 +14,7 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_params, params};
 use tokio::sync::broadcast;
 
-use super::{DeviceRecord, State, TrustError};
+use super::{DeviceRecord, Scope, State, TrustError};
 use crate::id::{KeyDigest, PairId};
 
 /// A record with what only this crate needs.
@@ -120,18 +120,22 @@ impl Registry {
             approved_at,
             last_seen_at,
             leaf_not_after,
+            scope,
         } = &entry.record;
         self.database().execute(
             "INSERT INTO device (pair, key, spki, name, state, created_at, approved_at,
-                 last_seen_at, leaf_not_after, leaf_digest, leaf_days, replaces, deadline)
+                 last_seen_at, leaf_not_after, leaf_digest, leaf_days, replaces, deadline,
+                 types, origins)
              VALUES (:pair, :key, :spki, :name, :state, :created, :approved,
-                 :seen, :not_after, :digest, :days, :replaces, :deadline)",
+                 :seen, :not_after, :digest, :days, :replaces, :deadline,
+                 :types, :origins)",
             named_params! {
                 ":pair": pair.0, ":key": key.0, ":spki": entry.spki, ":name": name,
                 ":state": state.as_str(), ":created": created_at, ":approved": approved_at,
                 ":seen": last_seen_at, ":not_after": leaf_not_after, ":digest": entry.leaf_digest,
                 ":days": entry.leaf_days,
                 ":replaces": entry.replaces.map(|pair| pair.0), ":deadline": entry.deadline,
+                ":types": words(scope.types.as_deref()), ":origins": words(scope.origins.as_deref()),
             },
         )?;
         self.write().insert(*pair, entry);
@@ -290,6 +294,35 @@ impl Registry {
         Ok(suspended)
     }
 
+    /// Changes what a device may read; `None` if it is revoked.
+    pub(crate) fn allow(
+        &self,
+        pair: &PairId,
+        change: impl FnOnce(&mut Scope),
+    ) -> Result<Option<DeviceRecord>, TrustError> {
+        // Held over the whole change: two changes do not mix, and the copy follows the file.
+        let database = self.database();
+        let mut entries = self.write();
+        let entry = entries
+            .get_mut(pair)
+            .ok_or_else(|| TrustError::NotFound(pair.to_string()))?;
+        if entry.record.state == State::Revoked {
+            return Ok(None);
+        }
+        let mut scope = entry.record.scope.clone();
+        change(&mut scope);
+        database.execute(
+            "UPDATE device SET types = ?2, origins = ?3 WHERE pair = ?1",
+            params![
+                pair.0,
+                words(scope.types.as_deref()),
+                words(scope.origins.as_deref())
+            ],
+        )?;
+        entry.record.scope = scope;
+        Ok(Some(entry.record.clone()))
+    }
+
     /// Notes when a device was last seen.
     pub(crate) fn seen(&self, pair: &PairId, now: i64) -> Result<(), TrustError> {
         if let Some(entry) = self.write().get_mut(pair) {
@@ -360,6 +393,17 @@ impl Registry {
     }
 }
 
+/// A list as the table keeps it: JSON, or NULL for "all".
+fn words(list: Option<&[String]>) -> Option<String> {
+    // Strings alone cannot fail to become JSON; if they ever do, nothing is allowed.
+    list.map(|list| serde_json::to_string(list).unwrap_or_else(|_| "[]".to_owned()))
+}
+
+/// Reads it back. What cannot be read allows nothing.
+fn list(text: Option<String>) -> Option<Vec<String>> {
+    text.map(|text| serde_json::from_str(&text).unwrap_or_default())
+}
+
 fn set_revoked(change: &Transaction<'_>, pair: &PairId, now: i64) -> Result<bool, TrustError> {
     let changed = change.execute(
         "UPDATE device SET state = 'revoked', deadline = NULL, revoked_at = ?2
@@ -411,7 +455,7 @@ fn read_all(database: &Connection) -> Result<HashMap<PairId, Entry>, TrustError>
     let mut statement = database.prepare(
         "SELECT pair, key, spki, name, state, created_at, approved_at, last_seen_at,
              leaf_not_after, leaf_digest, leaf_days, next_key, next_spki, next_leaf_digest,
-             next_leaf_not_after, renewed_at, replaces, deadline
+             next_leaf_not_after, renewed_at, replaces, deadline, types, origins
          FROM device",
     )?;
     let rows = statement.query_map([], read_entry)?;
@@ -452,6 +496,10 @@ fn read_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
             approved_at: row.get("approved_at")?,
             last_seen_at: row.get("last_seen_at")?,
             leaf_not_after: row.get("leaf_not_after")?,
+            scope: Scope {
+                types: list(row.get("types")?),
+                origins: list(row.get("origins")?),
+            },
         },
         spki: row.get("spki")?,
         replaces: row.get::<_, Option<[u8; 16]>>("replaces")?.map(PairId),

@@ -151,6 +151,7 @@ impl Host {
             server_name: "Home server".to_owned(),
             approval,
             leaf_days: 365,
+            scope: healthsync_pairing::trust::Scope::default(),
         }
     }
 
@@ -253,10 +254,12 @@ pub(crate) fn environment(clock: &Arc<TestClock>) -> Environment {
 
 /// The peer that a handshake with these credentials gives.
 pub(crate) fn peer(credentials: &ClientCredentials) -> Peer {
-    let leaf = healthsync_pairing::certificate::Certificate::from_der(&credentials.leaf);
+    let leaf = healthsync_pairing::certificate::Certificate::from_der(&credentials.leaf)
+        .expect("a certificate");
     Peer {
         pair: credentials.pair,
         key: credentials.key.digest(),
-        not_after: leaf.expect("a certificate").not_after,
+        not_after: leaf.not_after,
+        serial: leaf.serial,
     }
 }

@@ -140,6 +140,7 @@ async fn replace_needs_old_key() {
             pair,
             key: key.digest(),
             not_after: i64::MAX,
+            serial: String::new(),
         };
         let mut revocations = host.trust.revocations();
         host.trust.acknowledge(&peer).expect("acknowledged");

@@ -1,5 +1,6 @@
 //! One command a file. Commands return how the process ends; they print through the printer alone.
 
+mod allow;
 mod approve;
 pub mod import;
 mod pair;
@@ -44,6 +45,7 @@ async fn ask(command: Command, settings: &Settings) -> Result<ExitStatus, Server
         Command::Pairs => pairs::pairs(settings).await,
         Command::Approve { digits } => approve::approve(settings, &digits).await,
         Command::Revoke { name } => revoke::revoke(settings, name).await,
+        Command::Allow(args) => allow::allow(settings, args).await,
         Command::Status => status::status(settings).await,
         Command::Version => version::version(settings),
         Command::Start(_) | Command::Import(_) => Ok(ExitStatus::Usage),

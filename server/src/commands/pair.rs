@@ -40,6 +40,7 @@ pub(super) async fn pair(
             (None, Some(args::Approve::None)) => WireApproval::None,
             (None, None) => WireApproval::Digits,
         },
+        limits: args.limits.clone().into(),
     };
     let mut force = args.force;
     loop {
@@ -128,6 +129,7 @@ impl OpenWindow<'_> {
                         "event": "digits-wanted",
                         "name": waiting.name,
                         "keyDigest": waiting.key_digest,
+                        "scope": waiting.scope,
                     }),
                     || format!("\n{}", question::question(&waiting)),
                 )?;
@@ -163,6 +165,7 @@ impl OpenWindow<'_> {
             Reply::Pair(_)
             | Reply::Status(_)
             | Reply::Revoked(_)
+            | Reply::Allowed(_)
             | Reply::Done
             | Reply::Error(_) => {
                 return Err(ControlError::Unexpected.into());

@@ -9,6 +9,7 @@ use crate::{
         protocol::{PairLine, Reply, Request},
     },
     error::{ExitStatus, ServerError},
+    permit,
     settings::Settings,
 };
 
@@ -32,6 +33,7 @@ pub(super) async fn pairs(settings: &Settings) -> Result<ExitStatus, ServerError
                 "name": pair.name,
                 "state": pair.state,
                 "keyDigest": pair.key_digest,
+                "scope": pair.scope,
             });
             printer.event(&line, String::new)?;
         }
@@ -44,8 +46,8 @@ pub(super) async fn pairs(settings: &Settings) -> Result<ExitStatus, ServerError
 }
 
 fn table(pairs: &[PairLine]) -> String {
-    let head = ["NAME", "STATE", "PAIRED", "LAST SEEN", "PAIR"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = std::iter::once(head)
+    let head = ["NAME", "STATE", "PAIRED", "LAST SEEN", "PAIR", "MAY READ"].map(str::to_owned);
+    let rows: Vec<[String; 6]> = std::iter::once(head)
         .chain(pairs.iter().map(|pair| {
             [
                 pair.name.clone(),
@@ -53,10 +55,11 @@ fn table(pairs: &[PairLine]) -> String {
                 day(Some(pair.created_at)),
                 day(pair.last_seen_at),
                 pair.pair.clone(),
+                permit::in_words(&pair.scope),
             ]
         }))
         .collect();
-    let mut widths = [0_usize; 5];
+    let mut widths = [0_usize; 6];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
@@ -90,6 +93,8 @@ fn day(seconds: Option<i64>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use healthsync_core::api::ScopeInfo;
+
     use super::*;
 
     #[test]
@@ -101,13 +106,17 @@ mod tests {
             key_digest: String::new(),
             created_at: 1_768_021_200,
             last_seen_at,
+            scope: ScopeInfo {
+                types: last_seen_at.map(|_| vec!["steps".to_owned()]),
+                origins: None,
+            },
         };
         let text = table(&[pair("Ana’s Mac", None), pair("x", Some(1_768_121_200))]);
         assert_eq!(
             text,
-            "NAME       STATE   PAIRED      LAST SEEN   PAIR\n\
-             Ana’s Mac  active  2026-01-10  never       p\n\
-             x          active  2026-01-10  2026-01-11  p"
+            "NAME       STATE   PAIRED      LAST SEEN   PAIR  MAY READ\n\
+             Ana’s Mac  active  2026-01-10  never       p     ALL TYPES\n\
+             x          active  2026-01-10  2026-01-11  p     steps"
         );
     }
 }

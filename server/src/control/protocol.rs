@@ -3,10 +3,11 @@
 
 use std::{fmt, net::SocketAddr};
 
+use healthsync_core::api::ScopeInfo;
 use healthsync_pairing::trust::DeviceRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Told;
+use crate::{args, error::Told, permit};
 
 /// What a command asks the running server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub enum Request {
         seconds: u16,
         /// Who decides.
         approval: WireApproval,
+        /// What the new device may read.
+        #[serde(default, skip_serializing_if = "Limits::are_none")]
+        limits: Limits,
     },
     /// List the pairs.
     Pairs,
@@ -38,8 +42,34 @@ pub enum Request {
         /// Name or id.
         name: String,
     },
+    /// Change what a device may read.
+    Allow {
+        /// Name or id.
+        name: String,
+        /// What is given replaces what was; the rest stays.
+        limits: Limits,
+        /// First lift all limits.
+        all: bool,
+    },
     /// What the server does.
     Status,
+}
+
+/// What a person wrote about types and origins.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Limits {
+    /// Only these types; none: no limit is named.
+    pub types: Vec<String>,
+    /// Only these origins; none: no limit is named.
+    pub origins: Vec<String>,
+}
+
+impl Limits {
+    /// Whether no limit is named.
+    pub const fn are_none(&self) -> bool {
+        self.types.is_empty() && self.origins.is_empty()
+    }
 }
 
 /// Who decides about a device.
@@ -96,6 +126,8 @@ pub enum Reply {
     Status(StatusLine),
     /// The pair is revoked.
     Revoked(PairLine),
+    /// The pair may read this from now on.
+    Allowed(PairLine),
     /// It is done.
     Done,
     /// It failed.
@@ -118,6 +150,8 @@ pub struct Waiting {
     pub seconds: u8,
     /// The pair that it replaces, if it proved that.
     pub replaces: Option<String>,
+    /// What it may then read.
+    pub scope: ScopeInfo,
 }
 
 /// One pair.
@@ -136,6 +170,8 @@ pub struct PairLine {
     pub created_at: i64,
     /// Unix seconds.
     pub last_seen_at: Option<i64>,
+    /// What it may read.
+    pub scope: ScopeInfo,
 }
 
 /// What the server does.
@@ -180,6 +216,15 @@ pub struct Failure {
     pub causes: Vec<String>,
 }
 
+impl From<args::Limits> for Limits {
+    fn from(limits: args::Limits) -> Self {
+        Self {
+            types: limits.types,
+            origins: limits.origin,
+        }
+    }
+}
+
 impl From<Told> for Failure {
     fn from(told: Told) -> Self {
         let causes = told.causes();
@@ -207,6 +252,7 @@ impl From<&DeviceRecord> for PairLine {
             key_digest: record.key.to_string(),
             created_at: record.created_at,
             last_seen_at: record.last_seen_at,
+            scope: permit::info(&record.scope),
         }
     }
 }
@@ -224,6 +270,7 @@ impl fmt::Debug for Reply {
             Self::Pair(_) => "Pair",
             Self::Status(_) => "Status",
             Self::Revoked(_) => "Revoked",
+            Self::Allowed(_) => "Allowed",
             Self::Done => "Done",
             Self::Error(_) => "Error",
         })
@@ -241,6 +288,7 @@ mod tests {
                 Request::Pair {
                     seconds: 300,
                     approval: WireApproval::Digits,
+                    limits: Limits::default(),
                 },
                 r#"{"command":"pair","seconds":300,"approval":"digits"}"#,
             ),
@@ -248,8 +296,12 @@ mod tests {
                 Request::Pair {
                     seconds: 30,
                     approval: WireApproval::ExpectKey("sha256:00".to_owned()),
+                    limits: Limits {
+                        types: vec!["steps".to_owned()],
+                        origins: Vec::new(),
+                    },
                 },
-                r#"{"command":"pair","seconds":30,"approval":{"expect-key":"sha256:00"}}"#,
+                r#"{"command":"pair","seconds":30,"approval":{"expect-key":"sha256:00"},"limits":{"types":["steps"],"origins":[]}}"#,
             ),
             (Request::Pairs, r#"{"command":"pairs"}"#),
             (

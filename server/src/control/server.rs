@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use healthsync_core::report::Hint as _;
+use healthsync_core::{api::ScopeInfo, query::Query, report::Hint as _};
 use healthsync_pairing::{
     enroll::host::{Approval, HostEvent, Window, WindowOptions},
     secret::Secret,
+    trust::Scope,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -18,18 +19,19 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     ControlError,
-    protocol::{Failure, PairLine, Reply, Request, StatusLine, Waiting, WireApproval},
+    protocol::{Failure, Limits, PairLine, Reply, Request, StatusLine, Waiting, WireApproval},
     socket::{self, BoundSocket},
 };
 use crate::{
     addresses,
     app::App,
     error::{ServerError, Told},
+    permit,
     present::PresentError,
 };
 
 /// A request is one line of at most so many bytes.
-const REQUEST_BYTES: u64 = 4096;
+const REQUEST_BYTES: u64 = 64 * 1024;
 /// A command that connects sends its request at once.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
 /// Life of client certificates.
@@ -70,9 +72,20 @@ async fn answer(stream: UnixStream, app: Arc<App>) -> std::io::Result<()> {
         return answer.fail(&ControlError::Unexpected.into()).await;
     };
     let outcome = match request {
-        Request::Pair { seconds, approval } => match open_window(&app, seconds, approval).await {
-            Ok(window) => {
-                return follow(&app, window, lines.into_inner().into_inner(), &mut answer).await;
+        Request::Pair {
+            seconds,
+            approval,
+            limits,
+        } => match open_window(&app, seconds, approval, limits).await {
+            Ok((window, scope)) => {
+                return follow(
+                    &app,
+                    window,
+                    &scope,
+                    lines.into_inner().into_inner(),
+                    &mut answer,
+                )
+                .await;
             }
             Err(error) => Err(error),
         },
@@ -80,6 +93,7 @@ async fn answer(stream: UnixStream, app: Arc<App>) -> std::io::Result<()> {
         Request::Approve { digits } => approve(&app, digits).await,
         Request::Refuse => refuse(&app).await,
         Request::Revoke { name } => revoke(&app, name).await,
+        Request::Allow { name, limits, all } => allow(&app, name, limits, all).await,
         Request::Status => status(&app).await.map(|status| vec![Reply::Status(status)]),
     };
     match outcome {
@@ -115,7 +129,11 @@ async fn open_window(
     app: &Arc<App>,
     seconds: u16,
     approval: WireApproval,
-) -> Result<Window, ServerError> {
+    limits: Limits,
+) -> Result<(Window, ScopeInfo), ServerError> {
+    let mut scope = Scope::default();
+    understood(app, limits).await?.change(&mut scope);
+    let shown = permit::info(&scope);
     let approval = match approval {
         WireApproval::Digits => Approval::Digits,
         WireApproval::ExpectKey(digest) => {
@@ -134,15 +152,18 @@ async fn open_window(
         server_name: app.name().to_owned(),
         approval,
         leaf_days: LEAF_DAYS,
+        scope,
     };
     let trust = Arc::clone(app.trust());
-    Ok(app.blocking(move || trust.open_window(options)).await??)
+    let window = app.blocking(move || trust.open_window(options)).await??;
+    Ok((window, shown))
 }
 
 /// Tells the command what happens in the window; the command going away closes it.
 async fn follow(
     app: &App,
     mut window: Window,
+    scope: &ScopeInfo,
     mut command: OwnedReadHalf,
     answer: &mut Answer,
 ) -> std::io::Result<()> {
@@ -176,6 +197,7 @@ async fn follow(
                 from,
                 seconds,
                 replaces: replaces.map(|pair| pair.to_string()),
+                scope: scope.clone(),
             }),
             Some(HostEvent::AnotherDevice) => Reply::AnotherDevice,
             Some(HostEvent::WrongDigits { left }) => Reply::WrongDigits { left },
@@ -236,6 +258,60 @@ async fn revoke(app: &Arc<App>, name: String) -> Result<Vec<Reply>, ServerError>
     let trust = Arc::clone(app.trust());
     let record = app.blocking(move || trust.revoke(&name)).await??;
     Ok(vec![Reply::Revoked(PairLine::from(&record))])
+}
+
+/// Limits whose types are names of this server's.
+struct Understood(Limits);
+
+impl Understood {
+    /// What is named replaces what was.
+    fn change(self, scope: &mut Scope) {
+        let Limits { types, origins } = self.0;
+        if !types.is_empty() {
+            scope.types = Some(types);
+        }
+        if !origins.is_empty() {
+            scope.origins = Some(origins);
+        }
+    }
+}
+
+async fn understood(app: &App, mut limits: Limits) -> Result<Understood, ServerError> {
+    if !limits.types.is_empty() {
+        let held = app
+            .with_store(|store| store.names_of(&Query::default()))
+            .await?;
+        for text in &mut limits.types {
+            *text = permit::parse(text, held.iter().map(String::as_str))?;
+        }
+    }
+    for list in [&mut limits.types, &mut limits.origins] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    Ok(Understood(limits))
+}
+
+async fn allow(
+    app: &Arc<App>,
+    name: String,
+    limits: Limits,
+    all: bool,
+) -> Result<Vec<Reply>, ServerError> {
+    let limits = understood(app, limits).await?;
+    let trust = Arc::clone(app.trust());
+    let changed = app
+        .blocking(move || {
+            trust.allow(&name, |scope| {
+                if all {
+                    *scope = Scope::default();
+                }
+                limits.change(scope);
+            })
+        })
+        .await??;
+    tracing::info!(pair = %changed.pair, "changed what a device may read");
+    Ok(vec![Reply::Allowed(PairLine::from(&changed))])
 }
 
 async fn status(app: &Arc<App>) -> Result<StatusLine, ServerError> {

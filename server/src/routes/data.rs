@@ -13,14 +13,13 @@ use healthsync_core::{
     api::{Code, DataRequest},
     format::{self, Options},
     query::Query,
-    store::TypeSummary,
 };
 
 use super::{
     body,
     stream::{self, Wanted},
 };
-use crate::{app::App, gate::RequestId, refusal::ApiError};
+use crate::{app::App, gate::RequestId, permit::Permit, refusal::ApiError};
 
 /// As the documents have it: a request without a limit gets at most so many samples.
 const USUAL_LIMIT: u64 = 1000;
@@ -29,6 +28,7 @@ const USUAL_LIMIT: u64 = 1000;
 pub(super) async fn data(
     State(app): State<Arc<App>>,
     Extension(id): Extension<RequestId>,
+    Extension(permit): Extension<Arc<Permit>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -48,7 +48,7 @@ pub(super) async fn data(
     let format = format::by_name("json")
         .ok_or_else(|| ApiError::new(Code::NotAcceptable, "there is no JSON"))?;
     let now_ms = app.now_ms();
-    stream::answer(app, id, format, Options::default(), move |held| {
+    stream::answer(app, id, permit, format, Options::default(), move |held| {
         query(&request, held, now_ms)
     })
     .await
@@ -65,7 +65,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-fn query(request: &DataRequest, held: &[TypeSummary], now_ms: i64) -> Result<Query, ApiError> {
+fn query(request: &DataRequest, held: &[String], now_ms: i64) -> Result<Query, ApiError> {
     let names: Vec<&str> = request.types.iter().map(String::as_str).collect();
     if names.is_empty() {
         return Err(ApiError::new(Code::BadRequest, "the request names no type")

@@ -7,6 +7,7 @@ mod samples;
 mod status;
 mod stream;
 mod types;
+mod whoami;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route(api::STATUS, get(status::status))
         .route(api::TYPES, get(types::types))
+        .route(api::WHOAMI, get(whoami::whoami))
         .route(api::DATA, post(data::data))
         .route(api::SAMPLES, get(samples::samples))
         .route(api::PAIR_ACK, post(pair::acknowledge))

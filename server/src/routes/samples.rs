@@ -12,16 +12,16 @@ use healthsync_core::{
     api::{Code, SamplesParams},
     format::{self, Options},
     query::Query,
-    store::TypeSummary,
 };
 
 use super::stream::{self, Wanted};
-use crate::{app::App, gate::RequestId, refusal::ApiError};
+use crate::{app::App, gate::RequestId, permit::Permit, refusal::ApiError};
 
 /// Samples in the order (type, start, id), streamed.
 pub(super) async fn samples(
     State(app): State<Arc<App>>,
     Extension(id): Extension<RequestId>,
+    Extension(permit): Extension<Arc<Permit>>,
     headers: HeaderMap,
     params: Result<QueryString<SamplesParams>, QueryRejection>,
 ) -> Result<Response, ApiError> {
@@ -45,14 +45,14 @@ pub(super) async fn samples(
         ..Options::default()
     };
     let now_ms = app.now_ms();
-    stream::answer(app, id, format, options, move |held| {
+    stream::answer(app, id, permit, format, options, move |held| {
         query(&params, held, now_ms)
     })
     .await
 }
 
 /// Reads the query string against what the store holds.
-fn query(params: &SamplesParams, held: &[TypeSummary], now_ms: i64) -> Result<Query, ApiError> {
+fn query(params: &SamplesParams, held: &[String], now_ms: i64) -> Result<Query, ApiError> {
     let names: Vec<&str> = list(params.types.as_deref());
     Wanted {
         types: &names,

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
-use healthsync_core::{api::Status, store::Store, time::rfc3339};
+use axum::{Extension, Json, extract::State};
+use healthsync_core::{api::Status, time::rfc3339};
 
-use crate::{app::App, refusal::ApiError};
+use crate::{app::App, permit::Permit, refusal::ApiError};
 
-/// What the server is and holds.
-pub(super) async fn status(State(app): State<Arc<App>>) -> Result<Json<Status>, ApiError> {
-    let types = app.with_store(Store::types).await?;
+/// What the server is, and holds for this device.
+pub(super) async fn status(
+    State(app): State<Arc<App>>,
+    Extension(permit): Extension<Arc<Permit>>,
+) -> Result<Json<Status>, ApiError> {
+    let types = app.with_store(move |store| permit.summaries(store)).await?;
     Ok(Json(Status {
         status: "ok".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -20,13 +20,13 @@ use healthsync_core::{
     format::{Encoder, End, Format, FormatError, Options},
     kind::{Kind, Selector},
     query::{Cursor, Query},
-    store::{Store, StoreError, TypeSummary},
+    store::{Store, StoreError},
     time,
 };
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{app::App, error::ServerError, gate::RequestId, refusal::ApiError};
+use crate::{app::App, error::ServerError, gate::RequestId, permit::Permit, refusal::ApiError};
 
 /// Pieces that wait for the peer.
 const PIECES: usize = 4;
@@ -56,7 +56,7 @@ pub(super) struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// Reads it, with the names that the store holds beside those that everybody knows.
-    pub(super) fn query(self, held: &[TypeSummary], now_ms: i64) -> Result<Query, ApiError> {
+    pub(super) fn query(self, held: &[String], now_ms: i64) -> Result<Query, ApiError> {
         if self.limit == Some(0) {
             return Err(ApiError::new(Code::BadRequest, "a limit is at least 1"));
         }
@@ -80,11 +80,11 @@ impl Wanted<'_> {
         Ok(query)
     }
 
-    fn selectors(&self, held: &[TypeSummary]) -> Result<Vec<Selector>, ApiError> {
+    fn selectors(&self, held: &[String]) -> Result<Vec<Selector>, ApiError> {
         if self.types.contains(&"all") {
             return Ok(Vec::new());
         }
-        let names = held.iter().map(|summary| summary.kind.as_str());
+        let names = held.iter().map(String::as_str);
         self.types
             .iter()
             .map(|name| {
@@ -125,13 +125,14 @@ enum Broken {
     Gone,
 }
 
-/// Answers with the samples of the query that `build` makes.
+/// Answers with the samples of the query that `build` makes, as far as the device may read them.
 pub(super) async fn answer(
     app: Arc<App>,
     id: RequestId,
+    permit: Arc<Permit>,
     format: &'static Format,
     options: Options,
-    build: impl FnOnce(&[TypeSummary]) -> Result<Query, ApiError> + Send + 'static,
+    build: impl FnOnce(&[String]) -> Result<Query, ApiError> + Send + 'static,
 ) -> Result<Response, ApiError> {
     let Some(turn) = app.scan_turn().await else {
         return Err(ApiError::new(Code::StoreUnavailable, "the server stops"));
@@ -151,7 +152,7 @@ pub(super) async fn answer(
         };
         // The cursor in the head and the samples behind it show one state of the store: an import
         // that ends between them must not make the next page skip rows.
-        let ended = store.snapshot(|store| match begin(store, build) {
+        let ended = store.snapshot(|store| match begin(store, &permit, build) {
             Ok((query, next)) => {
                 head.send(Ok(next)).map_err(|_| Broken::Gone)?;
                 write(store, &query, (format.encoder)(&options).as_mut(), &pieces)
@@ -185,10 +186,13 @@ pub(super) async fn answer(
 /// The query, and where its next page begins.
 fn begin(
     store: &Store,
-    build: impl FnOnce(&[TypeSummary]) -> Result<Query, ApiError>,
+    permit: &Permit,
+    build: impl FnOnce(&[String]) -> Result<Query, ApiError>,
 ) -> Result<(Query, Option<String>), ApiError> {
-    let held = store.types().map_err(|error| ApiError::internal(&error))?;
-    let query = build(&held)?;
+    let held = permit
+        .names(store)
+        .map_err(|error| ApiError::internal(&error))?;
+    let query = permit.narrow(build(&held)?)?;
     let next = store
         .next_cursor(&query)
         .map_err(|error| ApiError::internal(&error))?;

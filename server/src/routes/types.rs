@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use healthsync_core::{
     api::{TypeInfo, Types},
-    store::Store,
     time::rfc3339,
 };
 
-use crate::{app::App, refusal::ApiError};
+use crate::{app::App, permit::Permit, refusal::ApiError};
 
-/// The types that the store holds, with counts and dates.
-pub(super) async fn types(State(app): State<Arc<App>>) -> Result<Json<Types>, ApiError> {
+/// The types that the store holds for this device, with counts and dates.
+pub(super) async fn types(
+    State(app): State<Arc<App>>,
+    Extension(permit): Extension<Arc<Permit>>,
+) -> Result<Json<Types>, ApiError> {
     let types: Vec<TypeInfo> = app
-        .with_store(Store::types)
+        .with_store(move |store| permit.summaries(store))
         .await?
         .into_iter()
         .map(|summary| TypeInfo {

@@ -11,7 +11,8 @@ use tokio::{
 
 use crate::house::House;
 
-const PATHS: [(&str, &str); 5] = [
+const PATHS: [(&str, &str); 6] = [
+    ("GET", "/api/v1/whoami"),
     ("GET", "/api/v1/status"),
     ("GET", "/api/v1/health/types"),
     ("POST", "/api/v1/health/data"),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use healthsync_core::api::ScopeInfo;
 use healthsync_pairing::{
     device::DeviceKey,
     enroll::client::{Event, enroll},
@@ -11,7 +12,7 @@ use healthsync_pairing::{
 use healthsync_server::{
     control::{
         client::{self, Conversation},
-        protocol::{Reply, Request, WireApproval},
+        protocol::{Limits, Reply, Request, WireApproval},
         server, socket,
     },
     error::ServerError,
@@ -61,6 +62,7 @@ fn window(approval: WireApproval) -> Request {
     Request::Pair {
         seconds: 60,
         approval,
+        limits: Limits::default(),
     }
 }
 
@@ -127,6 +129,7 @@ async fn device_is_paired_by_the_digits_that_it_shows() {
         pair: record.pair,
         key: record.key,
         not_after: record.leaf_not_after,
+        serial: String::new(),
     };
     trust.acknowledge(&peer).expect("acknowledged");
     let Ok(Reply::Paired { pair, name }) = conversation.next().await else {
@@ -141,6 +144,42 @@ async fn device_is_paired_by_the_digits_that_it_shows() {
         (line.name.as_str(), line.state.as_str()),
         ("Anna", "active")
     );
+    assert_eq!(line.scope, ScopeInfo::default());
+    let allow = |types: &[&str], origins: &[&str], all| Request::Allow {
+        name: "Anna".to_owned(),
+        limits: Limits {
+            types: types.iter().map(|&text| text.to_owned()).collect(),
+            origins: origins.iter().map(|&text| text.to_owned()).collect(),
+        },
+        all,
+    };
+    for (request, types, origins) in [
+        (
+            allow(&["heart_rate", "sleepREM"], &[], false),
+            Some("heartRate sleepAnalysis:asleepREM"),
+            None,
+        ),
+        // What is not named stays.
+        (
+            allow(&[], &["ana"], false),
+            Some("heartRate sleepAnalysis:asleepREM"),
+            Some("ana"),
+        ),
+        (allow(&["steps"], &[], true), Some("steps"), None),
+        (allow(&[], &[], true), None, None),
+    ] {
+        let Ok(Reply::Allowed(line)) = desk.ask_once(&request).await else {
+            panic!("not allowed");
+        };
+        let (found_types, found_origins) = (line.scope.types, line.scope.origins);
+        assert_eq!(found_types.map(|names| names.join(" ")).as_deref(), types);
+        assert_eq!(
+            found_origins.map(|names| names.join(" ")).as_deref(),
+            origins
+        );
+    }
+    let misspelt = desk.ask_once(&allow(&["stepz"], &[], false)).await;
+    assert_eq!(code(&misspelt.expect_err("misspelt")), "UNKNOWN_TYPE");
     let Ok(Reply::Revoked(line)) = desk
         .ask_once(&Request::Revoke {
             name: "Anna".to_owned(),
@@ -150,6 +189,13 @@ async fn device_is_paired_by_the_digits_that_it_shows() {
         panic!("not revoked");
     };
     assert_eq!(line.state, "revoked");
+    let late = Request::Allow {
+        name: line.pair,
+        limits: Limits::default(),
+        all: true,
+    };
+    let late = desk.ask_once(&late).await;
+    assert_eq!(code(&late.expect_err("too late")), "PAIR_REFUSED");
     desk.close().await;
 }
 

@@ -4,6 +4,7 @@ use std::{io::Cursor, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use healthsync_core::store::{ImportOptions, Store};
 use healthsync_pairing::{
+    certificate::Certificate,
     credentials::ClientCredentials,
     device::DeviceKey,
     enroll::{
@@ -15,7 +16,7 @@ use healthsync_pairing::{
     invite::Invite,
     keystore::memory::MemoryStore,
     tls,
-    trust::Trust,
+    trust::{Scope, Trust},
 };
 use healthsync_server::{
     app::{App, Parts},
@@ -46,6 +47,7 @@ pub(crate) struct Device {
     pub(crate) pair: PairId,
     configuration: tokio_rustls::rustls::ClientConfig,
     address: SocketAddr,
+    leaf: Vec<u8>,
 }
 
 impl House {
@@ -111,6 +113,7 @@ impl House {
                 server_name: "Test house".to_owned(),
                 approval: Approval::None,
                 leaf_days: 365,
+                scope: Scope::default(),
             })
             .expect("a window");
         let text = String::from_utf8(window.text.expose().to_vec()).expect("a text");
@@ -149,7 +152,14 @@ impl Device {
             pair: credentials.pair,
             configuration: Arc::unwrap_or_clone(configuration),
             address,
+            leaf: credentials.leaf.clone(),
         }
+    }
+
+    /// The serial number of its certificate.
+    pub(crate) fn serial(&self) -> String {
+        let leaf = Certificate::from_der(&self.leaf).expect("a certificate");
+        leaf.serial
     }
 
     /// The address of a path under the pair's name.
@@ -221,12 +231,17 @@ impl Device {
 
 /// Writes an export and imports it.
 pub(crate) fn fill(database: &Path, count: u32) {
+    fill_as(database, "default", count);
+}
+
+/// The same as somebody else's.
+pub(crate) fn fill_as(database: &Path, origin: &str, count: u32) {
     let mut store = Store::open(database).expect("a store");
     let text = export(count);
     let length = u64::try_from(text.len()).ok();
     store
         .import(
-            "default",
+            origin,
             &mut Cursor::new(text.into_bytes()),
             length,
             &ImportOptions::default(),

@@ -13,3 +13,4 @@ mod house;
 mod limits;
 mod renewal;
 mod requests;
+mod scopes;

@@ -51,6 +51,7 @@ impl Host {
                 server_name: "server".to_owned(),
                 approval: Approval::Digits,
                 leaf_days: 365,
+                scope: crate::trust::Scope::default(),
             })
             .unwrap();
         let text = std::str::from_utf8(window.text.expose())
@@ -356,6 +357,7 @@ async fn a_key_store_that_refuses_leaves_nothing() {
         replaces: None,
         discovery_key: crate::secret::Secret::new(vec![0; 32]),
         leaf_days: 365,
+        scope: crate::trust::Scope::default(),
     };
     assert_eq!(
         trust.issue(new).await.unwrap_err().code(),

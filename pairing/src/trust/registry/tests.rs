@@ -11,6 +11,7 @@ fn entry(byte: u8, replaces: Option<PairId>) -> Entry {
             approved_at: None,
             last_seen_at: None,
             leaf_not_after: 1000,
+            scope: Scope::default(),
         },
         spki: vec![byte; 91],
         replaces,
@@ -131,4 +132,44 @@ fn other_databases_are_left_alone() {
         Registry::open(&path),
         Err(TrustError::Database(_))
     ));
+}
+
+#[test]
+fn scopes_are_kept_and_damaged_ones_allow_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trust.db");
+    let registry = Registry::open(&path).unwrap();
+    let some = |words: &[&str]| Some(words.iter().map(|&word| word.to_owned()).collect());
+    let scope = Scope {
+        types: some(&["heartRate", "sleepAnalysis:asleepREM"]),
+        origins: some(&["ana's \"phone\""]),
+    };
+    let mut limited = entry(1, None);
+    limited.record.scope = scope.clone();
+    registry.insert(limited).unwrap();
+    for byte in [2, 3, 4] {
+        registry.insert(entry(byte, None)).unwrap();
+    }
+    let allowed = registry.allow(&PairId([2; 16]), |kept| {
+        assert_eq!(*kept, Scope::default());
+        kept.origins = some(&["ana"]);
+    });
+    assert_eq!(allowed.unwrap().unwrap().scope.origins, some(&["ana"]));
+    registry.revoke(&PairId([3; 16]), 9).unwrap();
+    assert_eq!(registry.allow(&PairId([3; 16]), |_| ()).unwrap(), None);
+    registry
+        .database()
+        .execute("UPDATE device SET types = '{' WHERE name = 'device 4'", [])
+        .unwrap();
+    drop(registry);
+
+    let registry = Registry::open(&path).unwrap();
+    let scope_of = |byte| registry.entry(&PairId([byte; 16])).unwrap().record.scope;
+    assert_eq!(scope_of(1), scope);
+    assert_eq!(
+        (scope_of(2).types, scope_of(2).origins),
+        (None, some(&["ana"]))
+    );
+    assert_eq!(scope_of(3), Scope::default());
+    assert_eq!(scope_of(4).types, Some(Vec::new()));
 }
