@@ -67,7 +67,8 @@ pub struct DataResponse {
     pub has_more: bool,
     /// The same as `count`; both names are documented.
     pub returned_count: u64,
-    /// Where to go on, if a limit cut the answer.
+    /// Where to go on, if a limit cut the answer; else absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! One JSON document: `{"status":"ok","samples":[..],"count":N,"hasMore":false,"returnedCount":N,
-//! "nextCursor":null}`. It is [`crate::api::DataResponse`], streamed.
+//! One JSON document: `{"status":"ok","samples":[..],"count":N,"hasMore":false,"returnedCount":N}`,
+//! with `nextCursor` when there is more. It is [`crate::api::DataResponse`], streamed.
 
 use serde::de::IgnoredAny;
 
@@ -21,6 +21,9 @@ pub(super) const JSON: Format = Format {
     },
 };
 
+/// Between two samples: each has a line of its own.
+const COMMA: &[u8] = b",\n";
+
 struct Json {
     objects: Objects,
     options: Options,
@@ -39,7 +42,7 @@ impl Encoder for Json {
             return Ok(());
         }
         let begin = out.len();
-        let comma = |out: &mut Vec<u8>| out.extend_from_slice(b",\n");
+        let comma = |out: &mut Vec<u8>| out.extend_from_slice(COMMA);
         write_rows(
             &self.objects,
             batch,
@@ -47,23 +50,23 @@ impl Encoder for Json {
             comma,
             out,
         )?;
-        if std::mem::take(&mut self.first)
-            && let Some(comma) = out.get_mut(begin)
-        {
-            *comma = b'\n';
+        if std::mem::take(&mut self.first) {
+            out.drain(begin..begin + COMMA.len());
         }
         Ok(())
     }
 
     fn finish(&mut self, end: &End, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        let tail = serde_json::json!({
+        let mut tail = serde_json::json!({
             "count": end.count,
             "hasMore": end.has_more,
             "returnedCount": end.count,
-            "nextCursor": end.next_cursor,
-        })
-        .to_string();
-        out.extend_from_slice(if self.first { b"]," } else { b"\n]," });
+        });
+        if let (Some(cursor), Some(tail)) = (&end.next_cursor, tail.as_object_mut()) {
+            tail.insert("nextCursor".to_owned(), cursor.as_str().into());
+        }
+        let tail = tail.to_string();
+        out.extend_from_slice(b"],");
         // The rest of the outer object: without its opening brace.
         out.extend_from_slice(tail.as_bytes().get(1..).unwrap_or_default());
         out.push(b'\n');
