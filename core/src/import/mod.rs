@@ -66,7 +66,7 @@ pub enum Item {
     Correlation(Box<Correlation>),
     /// Something that was passed over.
     Skipped {
-        /// Line in the file, counted from 1.
+        /// Line in the file, counted from 1; 0 for what is no line of it.
         line: u64,
         /// How much of it.
         count: u64,

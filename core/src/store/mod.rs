@@ -170,7 +170,7 @@ pub struct SkippedCount {
     pub reason: String,
     /// How often.
     pub count: u64,
-    /// Where first, line from 1.
+    /// Where first, line from 1; 0 for what is no line of the export (another file beside it).
     pub first_line: u64,
 }
 
@@ -189,11 +189,13 @@ impl Store {
         })
     }
 
-    /// Bounds the size of the file, so that a test meets a full disk.
+    /// Bounds the size of the file, so that a test meets a full disk, and the pages in memory, so
+    /// that a small import fills the log as a large one does.
     #[doc(hidden)]
     pub fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
         self.connection
             .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+        self.connection.execute_batch("PRAGMA cache_size = 10")?;
         Ok(())
     }
 }

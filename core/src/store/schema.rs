@@ -182,6 +182,8 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
         transaction.commit()?;
+        // The tables stand in the file itself, so that emptying the log never needs room.
+        empty_log(connection)?;
     }
     // A page is written once a transaction, so that NORMAL loses at most whole imports when the
     // power fails, and never damages the file.
@@ -191,10 +193,22 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
          PRAGMA cache_size = -8192;
          PRAGMA trusted_schema = OFF;
          PRAGMA wal_autocheckpoint = 1000;
-         PRAGMA journal_size_limit = 16777216;",
+         PRAGMA journal_size_limit = 1048576;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// Moves what the write-ahead log holds into the file and gives its room back to the disk. A
+/// reader that still looks at an older state prevents it, which is no error.
+pub(super) fn empty_log(connection: &Connection) -> Result<(), rusqlite::Error> {
+    /// Readers that take longer are not waited for.
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
+    connection.busy_timeout(PATIENCE)?;
+    let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    emptied
 }
 
 #[derive(PartialEq, Eq)]

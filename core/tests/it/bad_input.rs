@@ -8,7 +8,7 @@ use healthsync_core::{
 };
 
 use crate::{
-    export::{PLAIN, document, element, steps, xml, zip},
+    export::{PLAIN, document, element, steps, stored, xml, zip},
     fixtures::{import, read, store},
 };
 
@@ -103,6 +103,30 @@ fn a_file_without_records() {
 }
 
 #[test]
+fn a_file_whose_records_were_all_passed_over_says_why() {
+    let mut late = steps(1_700_000_000, 10.0);
+    late.end = late.start - 60;
+    let record = element(PLAIN, &late);
+    let undated = " <Record type=\"HKQuantityTypeIdentifierStepCount\" value=\"1\"/>\n";
+    let message = refused(
+        document(PLAIN, &format!("{record}{record}{undated}")).as_bytes(),
+        "EMPTY_EXPORT",
+    );
+    assert_eq!(
+        message,
+        "the export holds no record that can be kept: 2 skipped: ends before their starts (first \
+         in line 7); 1 skipped: elements without a start date (first in line 9)"
+    );
+    let elements: Vec<_> = (0..8).map(|n| format!(" <Novelty{n}/>\n")).collect();
+    let elements = elements.concat();
+    let message = refused(document(PLAIN, &elements).as_bytes(), "EMPTY_EXPORT");
+    assert!(
+        message.ends_with("unknown element `Novelty4` (first in line 11); and 3 other reasons"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_file_that_is_no_xml() {
     let record = element(PLAIN, &steps(1_700_000_000, 10.0));
     let message = refused(
@@ -122,14 +146,40 @@ fn a_file_that_is_no_xml() {
     refused(document(PLAIN, &long).as_bytes(), "MALFORMED_EXPORT");
 }
 
+/// Where `needle` stands first.
+fn find(bytes: &[u8], needle: &[u8]) -> usize {
+    bytes
+        .windows(needle.len())
+        .position(|window| window == needle)
+        .expect("it is there")
+}
+
 #[test]
 fn a_zip_with_a_wrong_checksum() {
-    let mut bytes = zip(&[("export.xml", many().as_bytes())]);
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x10;
-    let mut store = store();
-    assert!(import(&mut store, &bytes).is_err());
-    assert_eq!(store.count().expect("a count"), 0);
+    let small = xml(PLAIN, &[steps(1_700_000_000, 7.0)]);
+    for text in [small, many()] {
+        for mut bytes in [
+            stored(&[("export.xml", text.as_bytes())]),
+            zip(&[("export.xml", text.as_bytes())]),
+        ] {
+            // The checksum in the directory, 16 bytes behind its mark.
+            let checksum = find(&bytes, b"PK\x01\x02") + 16;
+            bytes[checksum] ^= 0x10;
+            refused(&bytes, "DAMAGED_ARCHIVE");
+        }
+    }
+}
+
+#[test]
+fn a_zip_that_is_packed_in_another_way() {
+    let text = many();
+    let mut bytes = stored(&[("export.xml", text.as_bytes())]);
+    // The method (here 97, WavPack) in the entry's own header and in the directory.
+    for (mark, distance) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
+        let place = find(&bytes, mark) + distance;
+        bytes[place] = 97;
+    }
+    refused(&bytes, "DAMAGED_ARCHIVE");
 }
 
 #[test]
@@ -153,7 +203,10 @@ fn bytes_that_are_not_utf8_are_replaced_and_told() {
     bytes[place] = 0xff;
     let imported = import(&mut store(), &bytes).expect("an import");
     assert_eq!((imported.new, imported.skipped[0].count), (2000, 1));
-    assert_eq!(imported.skipped[0].reason, "bytes that are not UTF-8");
+    assert_eq!(
+        imported.skipped[0].reason,
+        "bytes that are not UTF-8 (replaced, record kept)"
+    );
 }
 
 /// Reads well for a while.
@@ -187,6 +240,30 @@ fn a_reader_that_fails() {
     assert_eq!(store.count().expect("a count"), 0);
 }
 
+/// Size of the write-ahead log.
+fn log_bytes(path: &std::path::Path) -> u64 {
+    std::fs::metadata(path.with_extension("db-wal")).map_or(0, |metadata| metadata.len())
+}
+
+#[test]
+fn the_log_is_empty_behind_every_import() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("health.db");
+    let mut store = Store::open(&path).expect("a store");
+    // Tables that still stood in the log could not be moved once the disk is full.
+    assert_eq!(log_bytes(&path), 0, "a new store");
+    store.limit_pages(60).expect("a limit");
+    import(&mut store, many().as_bytes()).expect_err("a full disk");
+    assert_eq!(log_bytes(&path), 0, "a failed import");
+    store.limit_pages(100_000).expect("room");
+    let whole = many();
+    import(&mut store, &whole.as_bytes()[..whole.len() / 2]).expect_err("cut off");
+    assert_eq!(log_bytes(&path), 0, "a cut-off file");
+    import(&mut store, whole.as_bytes()).expect("an import");
+    assert_eq!(log_bytes(&path), 0, "an import");
+    assert_eq!(store.count().expect("a count"), 2000);
+}
+
 #[test]
 fn a_full_disk() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -197,6 +274,7 @@ fn a_full_disk() {
     store.limit_pages(60).expect("a limit");
     let error = import(&mut store, many().as_bytes()).expect_err("a full disk");
     assert_eq!(error.code(), "DISK_FULL");
+    assert_eq!(log_bytes(&path), 0, "the failed import still takes room");
     assert!(error.hint().expect("a hint").contains("make room"));
     assert_eq!(store.count().expect("a count"), 1);
     drop(store);

@@ -162,10 +162,18 @@ pub(crate) fn date(style: Style, second: i64) -> String {
 
 /// A zip with these entries.
 pub(crate) fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    packed(zip::CompressionMethod::Deflated, entries)
+}
+
+/// A zip whose entries are not compressed.
+pub(crate) fn stored(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    packed(zip::CompressionMethod::Stored, entries)
+}
+
+fn packed(method: zip::CompressionMethod, entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, bytes) in entries {
-        let options = zip::write::SimpleFileOptions::default()
-            .compression_method(zip::CompressionMethod::Deflated);
+        let options = zip::write::SimpleFileOptions::default().compression_method(method);
         writer.start_file(*name, options).expect("an entry");
         writer.write_all(bytes).expect("its bytes");
     }

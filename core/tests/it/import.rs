@@ -81,7 +81,7 @@ fn control_characters_are_dropped_and_told() {
     let mut store = store();
     let imported = import(&mut store, &read("generated/vt.zip")).expect("an import");
     assert_eq!(imported.new, GENERATED + 1);
-    assert!(reasons(&imported).contains(&("control characters", 1, 2443)));
+    assert!(reasons(&imported).contains(&("control characters (removed, record kept)", 1, 2443)));
 }
 
 #[test]
@@ -108,6 +108,27 @@ fn names_and_depths_do_not_matter() {
         assert_eq!(imported.new, 1, "{:?}", entries[0].0);
     }
     assert_eq!(import(&mut store(), export).expect("a bare file").new, 1);
+}
+
+#[test]
+fn a_second_export_in_the_archive_is_told() {
+    let large = xml(
+        PLAIN,
+        &[steps(1_700_000_000, 10.0), steps(1_700_000_600, 10.0)],
+    );
+    let small = xml(PLAIN, &[steps(1_600_000_000, 10.0)]);
+    let archive = zip(&[
+        ("anna/export.xml", small.as_bytes()),
+        ("export.xml", large.as_bytes()),
+        ("ben/export.xml", small.as_bytes()),
+        ("notes.txt", b"hello"),
+    ]);
+    let imported = import(&mut store(), &archive).expect("an import");
+    assert_eq!(imported.new, 2);
+    assert_eq!(
+        reasons(&imported),
+        [("another export in the archive (not read)", 2, 0)]
+    );
 }
 
 #[test]

@@ -301,6 +301,9 @@ mod tests {
             "10 read / 7 new / 1 updated / 2 unchanged / 3 skipped\n  \
              skipped 3: no start date (first in line 42)"
         );
+        let mut beside = imported();
+        beside.skipped[0].first_line = 0;
+        assert!(summary(&beside).ends_with("\n  skipped 3: no start date"));
         let mut total = imported();
         add(&mut total, imported());
         assert_eq!((total.read, total.skipped[0].count), (20, 6));

@@ -1,7 +1,10 @@
 //! Finding the export in a zip, by content: its name is translated (`导出.xml`, `exportar.xml`)
 //! and its folder differs.
 
-use std::{borrow::Cow, io::Read};
+use std::{
+    borrow::Cow,
+    io::{self, ErrorKind, Read},
+};
 
 use zip::{ZipArchive, read::ZipFile, result::ZipError};
 
@@ -28,6 +31,32 @@ impl<'a> Archive<'a> {
     /// The largest entry that begins as an export does. macOS adds a `._` twin to each file that
     /// ends in `.xml`, too, and holds none.
     pub(super) fn find_export(&mut self) -> Result<Option<usize>, ReadError> {
+        let mut problem = None;
+        for index in self.candidates()? {
+            match self.begins_as_export(index) {
+                Ok(true) => return Ok(Some(index)),
+                Ok(false) => {}
+                // A route that is damaged is no reason to refuse the export beside it.
+                Err(error) => problem = Some(error),
+            }
+        }
+        problem.map_or(Ok(None), Err)
+    }
+
+    /// How many exports there are besides this one.
+    pub(super) fn other_exports(&mut self, chosen: usize) -> Result<u64, ReadError> {
+        let mut others = 0;
+        for index in self.candidates()? {
+            // What is damaged and not read is not known to be an export.
+            if index != chosen && matches!(self.begins_as_export(index), Ok(true)) {
+                others += 1;
+            }
+        }
+        Ok(others)
+    }
+
+    /// The entries that may be an export, the largest first.
+    fn candidates(&mut self) -> Result<Vec<usize>, ReadError> {
         let mut candidates = Vec::new();
         for index in 0..self.zip.len() {
             let entry = self.zip.by_index_raw(index).map_err(damaged)?;
@@ -39,23 +68,16 @@ impl<'a> Archive<'a> {
             }
         }
         candidates.sort_unstable_by(|a, b| b.cmp(a));
-        let mut problem = None;
-        for (_, index) in candidates {
-            let mut head = Vec::new();
-            let read = self.entry(index).and_then(|entry| {
-                entry
-                    .take(HEAD)
-                    .read_to_end(&mut head)
-                    .map_err(ReadError::Read)
-            });
-            match read {
-                Ok(_) if is_export(&head) => return Ok(Some(index)),
-                Ok(_) => {}
-                // A route that is damaged is no reason to refuse the export beside it.
-                Err(error) => problem = Some(error),
-            }
-        }
-        problem.map_or(Ok(None), Err)
+        Ok(candidates.into_iter().map(|(_, index)| index).collect())
+    }
+
+    fn begins_as_export(&mut self, index: usize) -> Result<bool, ReadError> {
+        let mut head = Vec::new();
+        self.entry(index)?
+            .take(HEAD)
+            .read_to_end(&mut head)
+            .map_err(unreadable)?;
+        Ok(is_export(&head))
     }
 
     /// What to say about a second document that repeats part of the export.
@@ -80,9 +102,19 @@ impl<'a> Archive<'a> {
 
 fn damaged(error: ZipError) -> ReadError {
     match error {
-        ZipError::Io(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
-            ReadError::Read(error)
-        }
+        ZipError::Io(error) => unreadable(error),
         other => ReadError::Archive(Box::new(other)),
+    }
+}
+
+/// A failed reader: the archive is damaged (its checksum, its compression, its length) or packed
+/// in a way that is not known, or the file cannot be read.
+pub(super) fn unreadable(error: io::Error) -> ReadError {
+    match error.kind() {
+        ErrorKind::InvalidData
+        | ErrorKind::InvalidInput
+        | ErrorKind::UnexpectedEof
+        | ErrorKind::Unsupported => ReadError::Archive(Box::new(error)),
+        _ => ReadError::Read(error),
     }
 }

@@ -51,12 +51,12 @@ pub(super) fn read(chunks: Chunks, sink: &mut Sink<'_>) -> Result<(), ReadError>
     tell(
         cleaned.controls.count,
         cleaned.controls.line,
-        "control characters",
+        "control characters (removed, record kept)",
     )?;
     tell(
         cleaned.invalid.count,
         cleaned.invalid.line,
-        "bytes that are not UTF-8",
+        "bytes that are not UTF-8 (replaced, record kept)",
     )?;
     tell(
         u64::from(behind.is_some()),

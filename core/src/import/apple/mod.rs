@@ -62,6 +62,14 @@ impl Importer for AppleHealth {
                 reason: name,
             })?;
         }
+        let others = archive.other_exports(index)?;
+        if others > 0 {
+            sink(Item::Skipped {
+                line: 0,
+                count: others,
+                reason: "another export in the archive (not read)".into(),
+            })?;
+        }
         read_xml(&mut archive.entry(index)?, sink)
     }
 }

@@ -8,6 +8,7 @@ use std::io::{BufRead, Chain, Cursor};
 use super::{
     limits,
     text::{Chunks, count_lines},
+    tokens::broken_off,
 };
 use crate::import::ReadError;
 
@@ -22,7 +23,8 @@ pub(super) fn skip(mut chunks: Chunks) -> Result<(Rest, u64), ReadError> {
         let piece = match chunks.fill_buf() {
             Ok(piece) => piece,
             Err(error) => {
-                return Err(ReadError::Read(chunks.take_failure().unwrap_or(error)));
+                let line = 1 + count_lines(&text);
+                return Err(broken_off(chunks.take_failure().unwrap_or(error), line));
             }
         };
         let length = piece.len();

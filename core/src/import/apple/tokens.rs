@@ -5,7 +5,7 @@ use std::io::BufRead;
 use quick_xml::{Reader, errors::Error, events::Event};
 
 use super::{
-    limits,
+    archive, limits,
     prolog::{self, Rest},
     tag::Tag,
     text::{Chunks, Cleaned, Found, count_lines},
@@ -192,14 +192,11 @@ impl Tokens {
     }
 }
 
-/// A failed reader: the archive's checksum or compression is wrong, or the file cannot be read.
-fn broken_off(error: std::io::Error, line: u64) -> ReadError {
-    use std::io::ErrorKind;
-
+/// A failed reader; one that only ends too early left the lines before.
+pub(super) fn broken_off(error: std::io::Error, line: u64) -> ReadError {
     match error.kind() {
-        ErrorKind::InvalidData | ErrorKind::InvalidInput => ReadError::Archive(Box::new(error)),
-        ErrorKind::UnexpectedEof => ReadError::Truncated { line },
-        _ => ReadError::Read(error),
+        std::io::ErrorKind::UnexpectedEof => ReadError::Truncated { line },
+        _ => archive::unreadable(error),
     }
 }
 

@@ -1,6 +1,12 @@
 //! Why an import failed.
 
-use crate::{import::ReadError, report::Hint, store::StoreError};
+use std::fmt::Write as _;
+
+use crate::{
+    import::ReadError,
+    report::Hint,
+    store::{SkippedCount, StoreError},
+};
 
 /// A file was not imported; nothing of it is in the store.
 #[derive(Debug, thiserror::Error)]
@@ -8,9 +14,12 @@ pub enum ImportFailed {
     /// The archive cannot be read.
     #[error("the archive is damaged")]
     Archive(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It holds no record.
-    #[error("the export holds no records")]
-    Empty,
+    /// It holds no record, or none that can be kept.
+    #[error("{}", nothing_kept(.skipped))]
+    Empty {
+        /// What was passed over.
+        skipped: Vec<SkippedCount>,
+    },
     /// It cannot be understood.
     #[error("the export is damaged at line {line}: {reason}")]
     Malformed {
@@ -34,6 +43,35 @@ pub enum ImportFailed {
         /// Last line.
         line: u64,
     },
+}
+
+/// Why nothing is left of an export.
+fn nothing_kept(skipped: &[SkippedCount]) -> String {
+    /// Reasons that are told one by one.
+    const TOLD: usize = 5;
+
+    if skipped.is_empty() {
+        return "the export holds no records".to_owned();
+    }
+    let mut text = "the export holds no record that can be kept".to_owned();
+    for (index, skipped) in skipped.iter().take(TOLD).enumerate() {
+        let SkippedCount {
+            reason,
+            count,
+            first_line,
+        } = skipped;
+        let mark = if index == 0 { ':' } else { ';' };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{mark} {count} skipped: {reason}");
+        if *first_line > 0 {
+            let _ = write!(text, " (first in line {first_line})");
+        }
+    }
+    let more = skipped.len().saturating_sub(TOLD);
+    if more > 0 {
+        let _ = write!(text, "; and {more} other reasons");
+    }
+    text
 }
 
 impl From<ReadError> for ImportFailed {
@@ -62,7 +100,7 @@ impl Hint for ImportFailed {
     fn code(&self) -> &'static str {
         match self {
             Self::Archive(_) => "DAMAGED_ARCHIVE",
-            Self::Empty => "EMPTY_EXPORT",
+            Self::Empty { .. } => "EMPTY_EXPORT",
             Self::Malformed { .. } => "MALFORMED_EXPORT",
             Self::NotAnExport => "NOT_AN_EXPORT",
             Self::Read(_) => "READ_FAILED",
@@ -76,7 +114,7 @@ impl Hint for ImportFailed {
                              Data), then run `healthsync-server import export.zip`";
         let text = match self {
             Self::Archive(_) | Self::Malformed { .. } | Self::NotAnExport => AGAIN.to_owned(),
-            Self::Empty => format!("nothing was imported; {AGAIN}"),
+            Self::Empty { .. } => format!("nothing was imported; {AGAIN}"),
             Self::Read(_) => {
                 "check that the file can be read, then run the command again".to_owned()
             }

@@ -36,7 +36,7 @@ use self::{
 };
 use crate::{
     import::Source,
-    store::{Imported, SkippedCount, Store, StoreError},
+    store::{Imported, SkippedCount, Store, StoreError, schema::empty_log},
 };
 
 pub use failed::ImportFailed;
@@ -63,6 +63,21 @@ impl Store {
     /// Imports one file in one transaction: all of it is kept, or nothing. `total` is the length
     /// of the file, for the progress. Waits for another import that is under way.
     pub fn import(
+        &mut self,
+        origin: &str,
+        source: &mut dyn Source,
+        total: Option<u64>,
+        options: &ImportOptions,
+        progress: &mut dyn FnMut(ImportProgress),
+    ) -> Result<Imported, ImportFailed> {
+        let imported = self.import_whole(origin, source, total, options, progress);
+        // Also after a failure: what was rolled back would fill the disk for good. The outcome
+        // stands already, and whoever writes next tries again.
+        drop(empty_log(&self.connection));
+        imported
+    }
+
+    fn import_whole(
         &mut self,
         origin: &str,
         source: &mut dyn Source,
@@ -98,7 +113,9 @@ impl Store {
                 other => other?,
             }
             if ingest.samples.counts.read == 0 {
-                return Err(ImportFailed::Empty);
+                return Err(ImportFailed::Empty {
+                    skipped: ingest.skipped,
+                });
             }
             ingest.finish()?
         };
