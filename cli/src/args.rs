@@ -24,6 +24,10 @@ pub(crate) struct Cli {
 /// What every command takes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one flag of the command line"
+)]
 pub(crate) struct Global {
     /// Print JSON on stdout, one object a line; an error is the last line
     #[arg(long, global = true)]
@@ -46,6 +50,9 @@ pub(crate) struct Global {
     /// Dial this address instead of the saved ones: HOST or HOST:PORT
     #[arg(long, global = true, value_name = "HOST")]
     pub(crate) host: Option<String>,
+    /// Do not look for the server by mDNS when it is at none of the saved addresses
+    #[arg(long, global = true)]
+    pub(crate) no_mdns: bool,
     /// Longest wait, in milliseconds, for a connection and between two parts of an answer
     #[arg(long, global = true, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     pub(crate) timeout: Option<u64>,
@@ -56,6 +63,11 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Pair this computer with a server: paste its code at the prompt
     Scan(Scan),
+    /// List the servers that announce themselves in the local network
+    Discover(Discover),
+    /// List the paired servers
+    #[command(visible_alias = "devices")]
+    Servers,
     /// Test the connection and show what it proves
     Status,
     /// List the health types that the server holds
@@ -75,6 +87,14 @@ pub(crate) enum Command {
     Config(Config),
     /// Print the version
     Version,
+}
+
+/// `discover`.
+#[derive(Debug, Args)]
+pub(crate) struct Discover {
+    /// How many seconds to listen
+    #[arg(long, value_name = "S", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub(crate) duration: u64,
 }
 
 /// `scan`.

@@ -4,12 +4,16 @@
 //! refused) a second, bare connection finds out; what the server says in words stays unsaid: its
 //! codes are looked up in our own table.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
-use healthsync_core::api::{self, Code, ErrorBody};
+use healthsync_core::{
+    api::{self, Code, ErrorBody},
+    time::rfc3339,
+};
 use healthsync_pairing::{
-    certificate::{Validity, check_leaf},
+    certificate::{Certificate, Validity, check_leaf},
     credentials::ClientCredentials,
+    discovery::Recognizer,
     tls::{
         client::{self, Shown},
         failure::{self, Failure, Subject},
@@ -20,6 +24,7 @@ use serde::de::DeserializeOwned;
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::{
+    browse,
     config::{ConfigFile, Server, State},
     error::CliError,
     keys,
@@ -31,6 +36,12 @@ const LARGEST_ANSWER: usize = 4 << 20;
 
 /// How much of an answer may be under way (HTTP/2 flow control).
 const WINDOW: u32 = 4 << 20;
+
+/// How long the address that was good last may take before the server is looked for elsewhere.
+const SHORT_WAIT: Duration = Duration::from_millis(1500);
+
+/// How long a place that was announced may take to prove itself.
+const PROOF_WAIT: Duration = Duration::from_secs(1);
 
 /// The port of a server that nobody named one for.
 const DEFAULT_PORT: u16 = 8443;
@@ -47,7 +58,11 @@ pub(crate) struct Link {
     /// For the address asked last: a second request goes over the same connection.
     http: Option<(SocketAddr, reqwest::Client)>,
     connect_timeout: Duration,
+    /// The wait for the connection that is being made: the whole of it, or a short one.
+    patience: Duration,
     read_timeout: Duration,
+    /// Whether the server may be looked for by mDNS; once at most.
+    may_browse: bool,
     /// Where what a good handshake showed is saved; `None` while a pairing is under way.
     file: Option<ConfigFile>,
     now: i64,
@@ -93,11 +108,17 @@ impl Link {
             )
             .because(error)
         })?;
+        // A server that only this computer reaches is not announced.
+        let may_browse = settings.host.is_none()
+            && !settings.no_mdns
+            && addresses.iter().any(|address| !address.ip().is_loopback());
         Ok(Self {
             server,
             credentials,
             tls,
             addresses,
+            may_browse,
+            patience: settings.connect_timeout,
             http: None,
             connect_timeout: settings.connect_timeout,
             read_timeout: settings.read_timeout,
@@ -141,8 +162,8 @@ impl Link {
         Ok((value, address))
     }
 
-    /// Asks the addresses in turn. The next one is tried only if no connection came about, so no
-    /// request is made twice.
+    /// Asks the addresses in turn: the last good one, the one that mDNS finds, the other saved ones.
+    /// The next one is tried only if no connection came about, so no request is made twice.
     pub(crate) async fn send(
         &mut self,
         method: Method,
@@ -151,11 +172,22 @@ impl Link {
         accept: Option<&str>,
     ) -> Result<Answer, CliError> {
         let mut failures: Vec<(SocketAddr, Failure)> = Vec::new();
-        for address in self.addresses.clone() {
+        let mut waiting: VecDeque<SocketAddr> = self.addresses.iter().copied().collect();
+        while let Some(address) = waiting.pop_front() {
+            let hurried = self.may_browse && SHORT_WAIT < self.connect_timeout;
+            self.patience = if hurried {
+                SHORT_WAIT
+            } else {
+                self.connect_timeout
+            };
             let request = self.request(&method, path, query, accept, address)?;
             tracing::debug!(%address, %method, path, "asking");
             match request.send().await {
                 Ok(response) => {
+                    self.patience = self.connect_timeout;
+                    // The next request goes there at once.
+                    self.addresses.retain(|known| *known != address);
+                    self.addresses.insert(0, address);
                     self.saw(address, &response)?;
                     if response.status().is_success() {
                         return Ok(Answer { response, address });
@@ -165,7 +197,20 @@ impl Link {
                 Err(error) if error.is_connect() => {
                     let failure = self.diagnose(&error, address).await;
                     tracing::debug!(%address, code = failure.code, "no connection");
+                    let is_elsewhere = failure.subject != Subject::Client;
+                    if hurried && failure.code == "ETIMEDOUT" {
+                        // It may have been slow only.
+                        waiting.push_back(address);
+                    }
                     failures.push((address, failure));
+                    if self.may_browse && is_elsewhere {
+                        self.may_browse = false;
+                        self.http = None;
+                        if let Some(found) = self.locate().await {
+                            waiting.retain(|known| *known != found);
+                            waiting.push_front(found);
+                        }
+                    }
                 }
                 Err(error) => {
                     let failure = self.diagnose(&error, address).await;
@@ -174,6 +219,25 @@ impl Link {
             }
         }
         Err(self.unreached(failures))
+    }
+
+    /// Where mDNS and a handshake say that the server is now.
+    async fn locate(&self) -> Option<SocketAddr> {
+        tracing::debug!("looking for the server by mDNS");
+        let recognizer = Recognizer::new(&self.credentials.discovery_key);
+        let found = browse::locate(&recognizer, |address| {
+            let (tls, pair) = (Arc::clone(&self.tls), self.credentials.pair);
+            async move {
+                match client::look(tls, &pair, address, PROOF_WAIT).await {
+                    Ok(_) => true,
+                    // It is our server, and will tell why it refuses us.
+                    Err(failure) => failure.subject == Subject::Client,
+                }
+            }
+        })
+        .await;
+        tracing::debug!(?found, "looked");
+        found
     }
 
     fn request(
@@ -212,7 +276,7 @@ impl Link {
             .retry(reqwest::retry::never())
             .referer(false)
             .resolve(&self.credentials.pair.server_name(), address)
-            .connect_timeout(self.connect_timeout)
+            .connect_timeout(self.patience)
             .read_timeout(self.read_timeout)
             .http2_initial_stream_window_size(WINDOW)
             .http2_initial_connection_window_size(WINDOW)
@@ -229,7 +293,15 @@ impl Link {
             .extensions()
             .get::<TlsInfo>()
             .and_then(TlsInfo::peer_certificate);
-        if !self.server.saw(address, leaf) {
+        let now = rfc3339(self.now.saturating_mul(1000));
+        let expires = Certificate::from_der(&self.credentials.leaf)
+            .map(|own| rfc3339(own.not_after.saturating_mul(1000)))
+            .ok();
+        let note = |server: &mut Server| {
+            let is_new = server.saw(address, leaf);
+            server.used(&now, expires.as_deref()) || is_new
+        };
+        if !note(&mut self.server) {
             return Ok(());
         }
         let Some(file) = &self.file else {
@@ -237,7 +309,7 @@ impl Link {
         };
         file.update(|config| {
             if let Some(server) = config.server_mut(&self.server.pair) {
-                server.saw(address, leaf);
+                note(server);
             }
         })?;
         Ok(())
@@ -333,7 +405,7 @@ impl Link {
             Arc::clone(&self.tls),
             &self.credentials.pair,
             address,
-            self.connect_timeout,
+            self.patience,
         )
         .await
         .map_err(|failure| self.with_own_dates(failure))

@@ -63,6 +63,12 @@ pub(crate) struct Server {
     pub(crate) key_store: String,
     /// RFC 3339 UTC.
     pub(crate) paired_at: String,
+    /// The last verified connection, to the minute; RFC 3339 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last_used: Option<String>,
+    /// End of this computer's certificate, as it was then; RFC 3339 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate_expires: Option<String>,
     /// The server's certificate as last seen, DER in hex, for `cert info` offline.
     #[serde(
         rename = "serverLeaf",
@@ -180,6 +186,25 @@ impl Server {
         }
         before != (self.addresses.clone(), self.leaf.clone())
     }
+
+    /// Takes note that the pair was used, with a certificate of ours that ends then. Returns
+    /// whether that is worth writing down.
+    pub(crate) fn used(&mut self, now: &str, expires: Option<&str>) -> bool {
+        let is_known = self.certificate_expires.as_deref() == expires;
+        let last = self.last_used.as_deref();
+        if is_known && last.is_some_and(|last| same_minute(last, now)) {
+            return false;
+        }
+        self.last_used = Some(now.to_owned());
+        self.certificate_expires = expires.map(str::to_owned);
+        true
+    }
+}
+
+/// To the minute, so that commands in a row do not write the file each time.
+fn same_minute(one: &str, other: &str) -> bool {
+    const MINUTE: usize = "2026-01-07T10:00".len();
+    one.get(..MINUTE) == other.get(..MINUTE)
 }
 
 /// Lower-case hex.
@@ -358,6 +383,8 @@ mod tests {
             host: None,
             key_store: "file".to_owned(),
             paired_at: "2026-01-07T10:00:00Z".to_owned(),
+            last_used: None,
+            certificate_expires: None,
             leaf: None,
         }
     }
@@ -465,6 +492,19 @@ mod tests {
             (Some("Ben"), "abcdzzzz"),
         ] {
             assert_eq!(code(&config, wanted), expected, "{wanted:?}");
+        }
+    }
+
+    #[test]
+    fn use_is_noted_once_a_minute_and_a_new_certificate_at_once() {
+        let mut server = server("a", "aaaa");
+        for (now, expires, noted) in [
+            ("2026-01-07T10:00:00Z", "2027-01-07T10:00:00Z", true),
+            ("2026-01-07T10:00:59Z", "2027-01-07T10:00:00Z", false),
+            ("2026-01-07T10:00:59Z", "2028-01-07T10:00:00Z", true),
+            ("2026-01-07T10:01:00Z", "2028-01-07T10:00:00Z", true),
+        ] {
+            assert_eq!(server.used(now, Some(expires)), noted, "{now} {expires}");
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod args;
 mod argv;
+mod browse;
 mod client;
 mod commands;
 mod config;
@@ -72,6 +73,7 @@ fn early_printer(arguments: &[OsString], env: &Env) -> Printer {
         config: None,
         server: None,
         host: None,
+        no_mdns: false,
         timeout: None,
     };
     settings::printer(&global, env)

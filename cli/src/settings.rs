@@ -91,6 +91,8 @@ pub(crate) struct Settings {
     pub(crate) server: Option<String>,
     /// Where to dial.
     pub(crate) host: Option<String>,
+    /// Whether mDNS is left alone.
+    pub(crate) no_mdns: bool,
     /// Longest wait for a connection.
     pub(crate) connect_timeout: Duration,
     /// Longest silence in an answer.
@@ -129,6 +131,7 @@ impl Settings {
             passphrase_file: env.passphrase_file.clone().map(PathBuf::from),
             server: global.server.clone(),
             host: global.host.clone(),
+            no_mdns: global.no_mdns,
             connect_timeout: timeout.unwrap_or(Duration::from_secs(5)),
             read_timeout: timeout.unwrap_or(Duration::from_secs(30)),
             host_name: env.host_name.clone(),

@@ -50,12 +50,12 @@ impl Recognizer {
     }
 
     /// The tag of this pair under a nonce.
-    pub fn tag(&self, nonce: &Nonce) -> Tag {
+    pub fn tag(&self, nonce: Nonce) -> Tag {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.expose());
         let mut text = [0; LABEL.len() + 8];
         let (label, rest) = text.split_at_mut(LABEL.len());
         label.copy_from_slice(LABEL);
-        rest.copy_from_slice(nonce);
+        rest.copy_from_slice(&nonce);
         let mut tag = Tag::default();
         for (to, from) in tag.iter_mut().zip(hmac::sign(&key, &text).as_ref()) {
             *to = *from;
@@ -170,10 +170,12 @@ impl Announcement {
 
     /// Whether one of the tags is that of this pair. Every tag is compared, in constant time.
     pub fn is_for(&self, recognizer: &Recognizer) -> bool {
-        let ours = recognizer.tag(&self.nonce);
-        self.tags.iter().fold(false, |found, tag| {
-            constant_time::verify_slices_are_equal(tag, &ours).is_ok() || found
-        })
+        let ours = recognizer.tag(self.nonce);
+        let mut found = false;
+        for tag in &self.tags {
+            found |= constant_time::verify_slices_are_equal(tag, &ours).is_ok();
+        }
+        found
     }
 
     /// Whether a pairing window is open, as the announcement has it.
@@ -264,7 +266,7 @@ mod tests {
             ([0xff; 32], "ffffffffffffffff", "80e940f5bb61e6d7"),
         ] {
             let nonce = eight(nonce.as_bytes()).unwrap();
-            assert_eq!(hex(&recognizer(key).tag(&nonce)), expected);
+            assert_eq!(hex(&recognizer(key).tag(nonce)), expected);
         }
     }
 
@@ -274,11 +276,11 @@ mod tests {
         let ours = recognizer([1; 32]);
         for others in [0, 3, 40] {
             let mut tags: Vec<Tag> = (0..others)
-                .map(|at| recognizer([at + 10; 32]).tag(&nonce))
+                .map(|at| recognizer([at + 10; 32]).tag(nonce))
                 .collect();
             let environment = Environment::system();
             let without = Announcement::new(nonce, tags.clone(), false, &environment).unwrap();
-            tags.push(ours.tag(&nonce));
+            tags.push(ours.tag(nonce));
             let with = Announcement::new(nonce, tags.clone(), false, &environment).unwrap();
             let later = Announcement::new([8; 8], tags, false, &environment).unwrap();
             assert!(with.is_for(&ours), "{others}");

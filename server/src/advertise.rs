@@ -19,7 +19,7 @@ use tokio::{
 use crate::app::App;
 
 /// A nonce is announced no longer.
-const NONCE_LIFE: Duration = Duration::from_secs(3600);
+const NONCE_LIFE: Duration = Duration::from_hours(1);
 /// The network is told that the server goes, if that is quick.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -143,7 +143,7 @@ impl Sign {
     }
 
     fn service(&self, app: &App, nonce: Nonce) -> Result<ServiceInfo, AdvertiseError> {
-        let tags = app.trust().tags(&nonce);
+        let tags = app.trust().tags(nonce);
         let txt =
             discovery::Announcement::new(nonce, tags, app.is_window_open(), &self.environment)?
                 .to_txt();

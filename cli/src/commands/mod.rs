@@ -2,9 +2,11 @@
 
 mod cert;
 mod config;
+mod discover;
 mod fetch;
 mod keychain;
 mod scan;
+mod servers;
 mod status;
 mod types;
 mod unpair;
@@ -16,6 +18,8 @@ use crate::{args::Command, error::CliError, settings::Settings};
 pub(crate) async fn run(command: &Command, settings: &Settings) -> Result<(), CliError> {
     match command {
         Command::Scan(scan) => scan::run(scan, settings).await,
+        Command::Discover(discover) => discover::run(discover, settings).await,
+        Command::Servers => servers::run(settings),
         Command::Status => status::run(settings).await,
         Command::Types => types::run(settings).await,
         Command::Fetch(fetch) => fetch::run(fetch, settings).await,

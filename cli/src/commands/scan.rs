@@ -267,6 +267,8 @@ fn keep<'a>(
         host: None,
         key_store: kind.to_owned(),
         paired_at: time::rfc3339(settings.now_ms()),
+        last_used: None,
+        certificate_expires: None,
         leaf: None,
     };
     let unfinished = Unfinished {

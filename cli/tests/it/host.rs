@@ -92,18 +92,27 @@ impl Host {
     /// `start` on a port of the system's choice, or again on the one it had.
     #[track_caller]
     pub(crate) fn start(&mut self) {
-        let listen = format!("127.0.0.1:{}", self.port);
+        self.serve(&format!("127.0.0.1:{}", self.port), &["--no-mdns"]);
+    }
+
+    /// `start` on another address and port, told to the network.
+    #[track_caller]
+    pub(crate) fn start_announced(&mut self, address: &str) {
+        self.serve(&format!("{address}:0"), &[]);
+    }
+
+    #[track_caller]
+    fn serve(&mut self, listen: &str, more: &[&str]) {
         let args = [
             "start",
             "--listen",
-            &listen,
+            listen,
             "--key-store",
             "file",
-            "--no-mdns",
             "--name",
             "Test host",
         ];
-        let mut server = Running::start(&mut self.command(&args));
+        let mut server = Running::start(&mut self.command(&[&args, more].concat()));
         let listening = server.event("listening");
         let port = listening["port"]
             .as_u64()

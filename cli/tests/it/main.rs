@@ -30,6 +30,8 @@ mod export;
 mod host;
 #[cfg(unix)]
 mod interrupted;
+#[cfg(target_os = "linux")]
+mod network;
 #[cfg(unix)]
 mod openssl_and_curl;
 #[cfg(unix)]

@@ -157,7 +157,7 @@ impl Trust {
     /// The tags that tell living pairs' clients from an announcement that it is ours, the pair that
     /// was seen last first. Only of pairs whose key item was read or written in this run: see
     /// [`Self::recognize`].
-    pub fn tags(&self, nonce: &Nonce) -> Vec<Tag> {
+    pub fn tags(&self, nonce: Nonce) -> Vec<Tag> {
         let mut entries = self.registry.entries();
         entries.retain(|entry| self.is_announced(entry));
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.record.last_seen_at));

@@ -53,7 +53,7 @@ impl Recognizers {
     pub(crate) fn tags<'a>(
         &self,
         pairs: impl Iterator<Item = &'a PairId>,
-        nonce: &Nonce,
+        nonce: Nonce,
     ) -> Vec<Tag> {
         let known = self.lock();
         pairs

@@ -13,7 +13,7 @@ use crate::host::Host;
 /// Whether the client finds its tag in what the server would announce now.
 fn recognizes(host: &Host, client: &ClientCredentials) -> bool {
     let nonce = [5; 8];
-    let tags = host.trust.tags(&nonce);
+    let tags = host.trust.tags(nonce);
     Announcement::new(nonce, tags, false, &host.environment())
         .expect("made")
         .is_for(&Recognizer::new(&client.discovery_key))
