@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -22,6 +22,7 @@ pub struct App {
     scans: Arc<Semaphore>,
     connections: AtomicU64,
     windows: watch::Sender<usize>,
+    paused: AtomicBool,
 }
 
 /// What a server is made of.
@@ -73,6 +74,7 @@ impl App {
             scans: Arc::new(Semaphore::new(parts.limits.scans)),
             parts,
             connections: AtomicU64::new(0),
+            paused: AtomicBool::new(false),
             windows: watch::Sender::new(0),
         })
     }
@@ -126,6 +128,16 @@ impl App {
     pub fn connected(&self) -> Counted<'_> {
         self.connections.fetch_add(1, Ordering::Relaxed);
         Counted(Counter::Connection(&self.connections))
+    }
+
+    /// Whether the owner has paused the server: nothing is read then.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    /// Pauses or resumes, from the next request on.
+    pub fn set_paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
     }
 
     /// Whether a pairing window is open.

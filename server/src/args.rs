@@ -79,6 +79,10 @@ pub enum Command {
     },
     /// Change what a device may read, from its next request on
     Allow(Allow),
+    /// Let no device read until `resume`, also after a restart
+    Pause,
+    /// Let devices read again
+    Resume,
     /// Show what the running server does
     Status,
     /// Show the version

@@ -20,6 +20,9 @@ pub struct Config {
     /// Name of the server, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Nothing is read until `resume`, also after a restart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
 }
 
 /// The data folder and what stands where in it.
@@ -217,6 +220,7 @@ mod tests {
         let config = Config {
             key_store: Some("file".to_owned()),
             name: None,
+            paused: true,
         };
         folder.save(&config).unwrap();
         folder.save(&config).unwrap();

@@ -188,6 +188,8 @@ struct Claims {
     /// As the header promises.
     body_bytes: Option<u64>,
     is_ack: bool,
+    /// It reads no samples, so it is answered while the server is paused.
+    reads_nothing: bool,
 }
 
 impl Claims {
@@ -196,6 +198,14 @@ impl Claims {
             uri: request.uri().clone(),
             headers: request.headers().clone(),
             body_bytes: request.body().size_hint().exact(),
+            reads_nothing: [
+                api::STATUS,
+                api::WHOAMI,
+                api::PAIR,
+                api::PAIR_ACK,
+                api::PAIR_RENEW,
+            ]
+            .contains(&request.uri().path()),
             is_ack: request.method() == Method::POST && request.uri().path() == api::PAIR_ACK,
         }
     }
@@ -221,6 +231,10 @@ async fn check(app: &App, peer: &Peer, claims: Claims) -> Result<Option<Permit>,
     }
     let (trust, peer) = (Arc::clone(app.trust()), peer.clone());
     match app.blocking(move || trust.authorize(&peer)).await? {
+        Ok(_) if app.is_paused() && !claims.reads_nothing => Err(ApiError::new(
+            Code::Locked,
+            "the owner has paused this server",
+        )),
         Ok(record) => Ok(Some(Permit::new(record))),
         Err(Refusal::Pending) if claims.is_ack => Ok(None),
         Err(refusal) => Err(refusal.into()),

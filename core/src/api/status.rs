@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the name on the wire")]
 pub struct Status {
-    /// `ok`.
+    /// `ok`, or `paused` while the owner lets nobody read.
     pub status: String,
     /// Version of the server.
     pub version: String,

@@ -36,13 +36,12 @@ impl Store {
     /// The names of [`Store::types_of`] alone, which need no count.
     pub fn names_of(&self, query: &Query) -> Result<Vec<String>, StoreError> {
         self.parts_of(query, |part| {
-            let is_held = match part.known_rows {
-                Some(rows) => rows > 0,
-                None => {
-                    let sql = format!("SELECT 1 FROM sample {} LIMIT 1", part.condition);
-                    let mut statement = self.connection.prepare_cached(&sql)?;
-                    statement.exists(params_from_iter(&part.parameters))?
-                }
+            let is_held = if let Some(rows) = part.known_rows {
+                rows > 0
+            } else {
+                let sql = format!("SELECT 1 FROM sample {} LIMIT 1", part.condition);
+                let mut statement = self.connection.prepare_cached(&sql)?;
+                statement.exists(params_from_iter(&part.parameters))?
             };
             Ok(is_held.then(|| part.kind.clone()))
         })

@@ -5,6 +5,7 @@ mod approve;
 pub mod import;
 mod pair;
 mod pairs;
+mod pause;
 mod revoke;
 mod start;
 mod status;
@@ -46,6 +47,8 @@ async fn ask(command: Command, settings: &Settings) -> Result<ExitStatus, Server
         Command::Approve { digits } => approve::approve(settings, &digits).await,
         Command::Revoke { name } => revoke::revoke(settings, name).await,
         Command::Allow(args) => allow::allow(settings, args).await,
+        Command::Pause => pause::pause(settings).await,
+        Command::Resume => pause::resume(settings).await,
         Command::Status => status::status(settings).await,
         Command::Version => version::version(settings),
         Command::Start(_) | Command::Import(_) => Ok(ExitStatus::Usage),

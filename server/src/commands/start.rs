@@ -62,6 +62,7 @@ pub(super) async fn start(
     folder.save(&Config {
         key_store: Some(kind.as_str().to_owned()),
         name: args.name.clone().or(config.name),
+        paused: config.paused,
     })?;
 
     let app = App::new(Parts {
@@ -73,6 +74,7 @@ pub(super) async fn start(
         environment,
         limits: Limits::standard(),
     });
+    app.set_paused(config.paused);
     let socket = control::socket::bind(&folder, &settings.socket_homes)?;
     let control = tokio::spawn(control::server::serve(socket, Arc::clone(&app)));
     let _announcement = announce(args, &app);

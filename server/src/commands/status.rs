@@ -32,6 +32,7 @@ pub(super) async fn status(settings: &Settings) -> Result<ExitStatus, ServerErro
              Key store    {}\n\
              Pairs        {} active, {} connections now\n\
              Window       {}\n\
+             Reading      {}\n\
              Store        {} samples of {} types",
             status.name,
             status.version,
@@ -42,6 +43,7 @@ pub(super) async fn status(settings: &Settings) -> Result<ExitStatus, ServerErro
             status.active_pairs,
             status.connections,
             if status.window_open { "open" } else { "closed" },
+            if status.paused { "paused" } else { "allowed" },
             status.samples,
             status.types,
         )

@@ -51,6 +51,10 @@ pub enum Request {
         /// First lift all limits.
         all: bool,
     },
+    /// Let nobody read.
+    Pause,
+    /// Let them read again.
+    Resume,
     /// What the server does.
     Status,
 }
@@ -196,6 +200,9 @@ pub struct StatusLine {
     pub connections: u64,
     /// Whether a pairing window is open.
     pub window_open: bool,
+    /// Whether nobody may read.
+    #[serde(default)]
+    pub paused: bool,
     /// Samples in the store.
     pub samples: u64,
     /// Types in the store.

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     addresses,
     app::App,
+    config::Config,
     error::{ServerError, Told},
     permit,
     present::PresentError,
@@ -94,6 +95,8 @@ async fn answer(stream: UnixStream, app: Arc<App>) -> std::io::Result<()> {
         Request::Refuse => refuse(&app).await,
         Request::Revoke { name } => revoke(&app, name).await,
         Request::Allow { name, limits, all } => allow(&app, name, limits, all).await,
+        Request::Pause => pause(&app, true).await,
+        Request::Resume => pause(&app, false).await,
         Request::Status => status(&app).await.map(|status| vec![Reply::Status(status)]),
     };
     match outcome {
@@ -314,6 +317,20 @@ async fn allow(
     Ok(vec![Reply::Allowed(PairLine::from(&changed))])
 }
 
+/// Locks first and unlocks last: a server that cannot remember it is paused all the same.
+async fn pause(app: &Arc<App>, paused: bool) -> Result<Vec<Reply>, ServerError> {
+    app.set_paused(true);
+    let folder = app.folder().clone();
+    let saved = app.blocking(move || {
+        let config = folder.config()?;
+        folder.save(&Config { paused, ..config })
+    });
+    saved.await??;
+    app.set_paused(paused);
+    tracing::info!(paused, "paused or resumed");
+    Ok(Vec::new())
+}
+
 async fn status(app: &Arc<App>) -> Result<StatusLine, ServerError> {
     use healthsync_pairing::trust::State;
 
@@ -334,6 +351,7 @@ async fn status(app: &Arc<App>) -> Result<StatusLine, ServerError> {
         active_pairs: u64::try_from(active).unwrap_or(u64::MAX),
         connections: app.connections(),
         window_open: app.is_window_open(),
+        paused: app.is_paused(),
         samples: types.iter().map(|summary| summary.count).sum(),
         types: u64::try_from(types.len()).unwrap_or(u64::MAX),
     })

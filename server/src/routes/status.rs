@@ -14,7 +14,7 @@ pub(super) async fn status(
 ) -> Result<Json<Status>, ApiError> {
     let types = app.with_store(move |store| permit.summaries(store)).await?;
     Ok(Json(Status {
-        status: "ok".to_owned(),
+        status: if app.is_paused() { "paused" } else { "ok" }.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         device_name: app.name().to_owned(),
         samples: types.iter().map(|summary| summary.count).sum(),

@@ -268,3 +268,38 @@ async fn mistakes_have_codes() {
     ));
     desk.close().await;
 }
+
+#[tokio::test]
+async fn paused_server_gives_no_data_and_remembers_it() {
+    let desk = Desk::open();
+    let device = desk.house.pair("Anna").await;
+    for (request, data, word) in [
+        (Request::Pause, 423, "paused"),
+        (Request::Pause, 423, "paused"),
+        (Request::Resume, 200, "ok"),
+    ] {
+        assert!(matches!(desk.ask_once(&request).await, Ok(Reply::Done)));
+        let config = desk.house.app.folder().config().expect("a configuration");
+        assert_eq!(config.paused, word == "paused");
+        for (path, status) in [
+            ("/api/v1/samples", data),
+            ("/api/v1/health/types", data),
+            ("/api/v1/status", 200),
+            ("/api/v1/whoami", 200),
+        ] {
+            let answer = device.get(path).await;
+            assert_eq!(answer.status(), status, "{path} {word}");
+            let body: serde_json::Value = answer.json().await.expect("JSON");
+            match (path, status) {
+                ("/api/v1/status", _) => assert_eq!(body["status"], word),
+                (_, 423) => assert_eq!(body["code"], "LOCKED"),
+                _ => {}
+            }
+        }
+        let Ok(Reply::Status(status)) = desk.ask_once(&Request::Status).await else {
+            panic!("no status");
+        };
+        assert_eq!(status.paused, word == "paused");
+    }
+    desk.close().await;
+}
