@@ -235,6 +235,13 @@ pub(crate) enum Cert {
         #[arg(long)]
         ca: bool,
     },
+    /// Get a certificate for a new key now; other commands do it when less than a third of the
+    /// life is left
+    Renew {
+        /// Only tell whether it is due: exit code 0 yes, 1 no, 2 there is no certificate
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 /// `keychain`.

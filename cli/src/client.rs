@@ -4,6 +4,8 @@
 //! refused) a second, bare connection finds out; what the server says in words stays unsaid: its
 //! codes are looked up in our own table.
 
+mod renewal;
+
 use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 use healthsync_core::{
@@ -14,6 +16,7 @@ use healthsync_pairing::{
     certificate::{Certificate, Validity, check_leaf},
     credentials::ClientCredentials,
     discovery::Recognizer,
+    keystore::KeyStore,
     tls::{
         client::{self, Shown},
         failure::{self, Failure, Subject},
@@ -23,6 +26,7 @@ use reqwest::{Method, Response, Url, tls::TlsInfo};
 use serde::de::DeserializeOwned;
 use tokio_rustls::rustls::ClientConfig;
 
+use self::renewal::KeyInUse;
 use crate::{
     browse,
     config::{ConfigFile, Server, State},
@@ -65,6 +69,8 @@ pub(crate) struct Link {
     may_browse: bool,
     /// Where what a good handshake showed is saved; `None` while a pairing is under way.
     file: Option<ConfigFile>,
+    /// As long as this link lives nobody replaces its key.
+    in_use: Option<KeyInUse>,
     now: i64,
 }
 
@@ -79,19 +85,31 @@ pub(crate) struct Answer {
 
 impl Link {
     /// The server that the settings name, with its key from the key store. A pair that a crash
-    /// left half done is finished first.
+    /// left half done is finished first, and a certificate that is due is renewed.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, CliError> {
+        let (mut link, store) = Self::open_as_it_is(settings).await?;
+        link.keep_fresh(&*store, settings).await?;
+        Ok(link)
+    }
+
+    /// The same without a look at the certificate's age; also the key store.
+    pub(crate) async fn open_as_it_is(
+        settings: &Settings,
+    ) -> Result<(Self, Box<dyn KeyStore>), CliError> {
         let file = ConfigFile::new(&settings.config);
         let server = file.load()?.select(settings.server.as_deref())?.clone();
-        let credentials = keys::credentials(&server, settings)?;
+        let store = keys::open(server.key_store.parse()?, settings)?;
+        let in_use = KeyInUse::shared(settings, &server).await;
+        let credentials = keys::read(&*store, &server)?;
         let pending = server.state == State::Pending;
         let addresses = addresses(&server, settings.host.as_deref()).await?;
         let mut link = Self::new(server, credentials, addresses, settings)?;
         link.file = Some(file);
+        link.in_use = in_use;
         if pending {
             link.acknowledge().await?;
         }
-        Ok(link)
+        Ok((link, store))
     }
 
     /// A link to a server that is not in the configuration yet.
@@ -101,13 +119,7 @@ impl Link {
         addresses: Vec<SocketAddr>,
         settings: &Settings,
     ) -> Result<Self, CliError> {
-        let tls = client::configuration(&credentials, &settings.environment).map_err(|error| {
-            CliError::new(
-                Code::KeyMissing,
-                "the stored key or certificate cannot be used",
-            )
-            .because(error)
-        })?;
+        let tls = Self::tls(&credentials, settings)?;
         // A server that only this computer reaches is not announced.
         let may_browse = settings.host.is_none()
             && !settings.no_mdns
@@ -123,7 +135,21 @@ impl Link {
             connect_timeout: settings.connect_timeout,
             read_timeout: settings.read_timeout,
             file: None,
+            in_use: None,
             now: settings.environment.clock.now(),
+        })
+    }
+
+    fn tls(
+        credentials: &ClientCredentials,
+        settings: &Settings,
+    ) -> Result<Arc<ClientConfig>, CliError> {
+        client::configuration(credentials, &settings.environment).map_err(|error| {
+            CliError::new(
+                Code::KeyMissing,
+                "the stored key or certificate cannot be used",
+            )
+            .because(error)
         })
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct CliError {
     message: String,
     code: &'static str,
     exit: u8,
+    /// The exit code is the whole answer: nothing went wrong.
+    answer: bool,
     hint: Option<String>,
     #[source]
     source: Option<Cause>,
@@ -30,6 +32,7 @@ impl CliError {
             message: message.into(),
             code: code.as_str(),
             exit: code.exit(),
+            answer: false,
             hint: Some(code.advice().to_owned()),
             source: None,
         }
@@ -43,6 +46,26 @@ impl CliError {
     /// Adds why.
     pub(crate) fn because(mut self, cause: impl Into<Cause>) -> Self {
         self.source = Some(cause.into());
+        self
+    }
+
+    /// An answer that is an exit code.
+    pub(crate) fn answer(exit: u8) -> Self {
+        Self {
+            exit,
+            answer: true,
+            ..Self::new(Code::Usage, "")
+        }
+    }
+
+    /// Whether there is nothing to tell.
+    pub(crate) fn is_answer(&self) -> bool {
+        self.answer
+    }
+
+    /// Replaces the exit code.
+    pub(crate) fn exiting(mut self, exit: u8) -> Self {
+        self.exit = exit;
         self
     }
 
@@ -64,6 +87,7 @@ impl CliError {
             message: message.into(),
             code: self.code,
             exit: self.exit,
+            answer: false,
             hint: self.hint.clone(),
             source: Some(Box::new(self)),
         }
@@ -116,6 +140,7 @@ fn passed_on(
         message,
         code,
         exit,
+        answer: false,
         hint,
         source,
     }

@@ -89,6 +89,11 @@ pub(crate) fn credentials(
     settings: &Settings,
 ) -> Result<ClientCredentials, CliError> {
     let store = open(server.key_store.parse()?, settings)?;
+    read(&*store, server)
+}
+
+/// The same from a store that is open.
+pub(crate) fn read(store: &dyn KeyStore, server: &Server) -> Result<ClientCredentials, CliError> {
     let pair = pair_id(server)?;
     let item = store
         .read(&ClientCredentials::item(&pair))?

@@ -184,6 +184,7 @@ fn end(printer: Printer, outcome: Result<(), CliError>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) if error.is_answer() => ExitCode::from(error.exit()),
         Err(error) => {
             printer.error(&error);
             ExitCode::from(error.exit())

@@ -36,6 +36,11 @@ impl ClientCredentials {
         format!("client:{pair}")
     }
 
+    /// Name of the item of a new key that was not tried yet: `client-next:<pair id>`.
+    pub fn next_item(pair: &PairId) -> String {
+        format!("client-next:{pair}")
+    }
+
     /// The item.
     pub fn encode(&self) -> Result<Secret, InvalidItem> {
         encode(&[

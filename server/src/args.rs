@@ -153,6 +153,10 @@ pub struct Pair {
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u16).range(30..=900))]
     pub seconds: u16,
 
+    /// How many days a certificate of this device lives, this one and those it renews to
+    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=398))]
+    pub days: u16,
+
     /// What the new device may read.
     #[command(flatten)]
     pub limits: Limits,
@@ -270,6 +274,14 @@ mod tests {
             ),
             (
                 "healthsync-server pair --seconds 901",
+                ErrorKind::ValueValidation,
+            ),
+            (
+                "healthsync-server pair --days 0",
+                ErrorKind::ValueValidation,
+            ),
+            (
+                "healthsync-server pair --days 399",
                 ErrorKind::ValueValidation,
             ),
             (

@@ -7,11 +7,11 @@ use healthsync_pairing::{
     certificate::{Certificate, Validity, check_ca, check_leaf, to_pem},
     credentials::ClientCredentials,
     id::PairId,
+    renewal,
 };
 use serde_json::{Value, json};
 
 use crate::{
-    args::Cert,
     config::{ConfigFile, Server},
     error::CliError,
     keys,
@@ -20,8 +20,7 @@ use crate::{
 };
 
 /// Prints the three blocks, or the CA's alone.
-pub(crate) fn run(cert: &Cert, settings: &Settings) -> Result<(), CliError> {
-    let Cert::Info { ca } = *cert;
+pub(crate) fn run(ca: bool, settings: &Settings) -> Result<(), CliError> {
     let server = ConfigFile::new(&settings.config)
         .load()?
         .select(settings.server.as_deref())?
@@ -29,6 +28,7 @@ pub(crate) fn run(cert: &Cert, settings: &Settings) -> Result<(), CliError> {
     let credentials = keys::credentials(&server, settings)?;
     let blocks = Blocks::new(&server, &credentials, settings.environment.clock.now());
     let printer = settings.printer;
+    warn_if_late(&credentials, settings);
     if printer.json {
         return printer.object(&blocks.json(&server, &credentials.pair, ca));
     }
@@ -37,6 +37,20 @@ pub(crate) fn run(cert: &Cert, settings: &Settings) -> Result<(), CliError> {
         printer.line(&recipes(&credentials.pair, server.addresses.first()))?;
     }
     Ok(())
+}
+
+/// Renewal happens by itself; where it did not, a person should know before the end.
+pub(super) fn warn_if_late(credentials: &ClientCredentials, settings: &Settings) {
+    let now = settings.environment.clock.now();
+    let late = Certificate::from_der(&credentials.leaf)
+        .ok()
+        .filter(|leaf| now <= leaf.not_after && renewal::is_late(leaf, now));
+    if let Some(leaf) = late {
+        settings.printer.warn(&format!(
+            "this computer's certificate ends on {}; run `healthsync cert renew`",
+            day(leaf.not_after)
+        ));
+    }
 }
 
 /// One certificate and what is to be said of it.

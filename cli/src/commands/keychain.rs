@@ -38,7 +38,9 @@ pub(crate) fn run(keychain: &Keychain, settings: &Settings) -> Result<(), CliErr
         let mut names = vec![PENDING_KEY.to_owned()];
         for server in &config.servers {
             if server.key_store == kind.as_str() {
-                names.push(ClientCredentials::item(&keys::pair_id(server)?));
+                let pair = keys::pair_id(server)?;
+                names.push(ClientCredentials::item(&pair));
+                names.push(ClientCredentials::next_item(&pair));
             }
         }
         for name in keys::delete(kind, &names, settings)? {

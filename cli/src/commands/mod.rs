@@ -5,6 +5,7 @@ mod config;
 mod discover;
 mod fetch;
 mod keychain;
+mod renew;
 mod scan;
 mod servers;
 mod status;
@@ -12,7 +13,11 @@ mod types;
 mod unpair;
 mod version;
 
-use crate::{args::Command, error::CliError, settings::Settings};
+use crate::{
+    args::{Cert, Command},
+    error::CliError,
+    settings::Settings,
+};
 
 /// Runs what was typed.
 pub(crate) async fn run(command: &Command, settings: &Settings) -> Result<(), CliError> {
@@ -23,7 +28,8 @@ pub(crate) async fn run(command: &Command, settings: &Settings) -> Result<(), Cl
         Command::Status => status::run(settings).await,
         Command::Types => types::run(settings).await,
         Command::Fetch(fetch) => fetch::run(fetch, settings).await,
-        Command::Cert(cert) => cert::run(cert, settings),
+        Command::Cert(Cert::Info { ca }) => cert::run(*ca, settings),
+        Command::Cert(Cert::Renew { check }) => renew::run(*check, settings).await,
         Command::Unpair => unpair::run(settings).await,
         Command::Keychain(keychain) => keychain::run(keychain, settings),
         Command::Config(config) => config::run(config, settings),

@@ -12,6 +12,7 @@ use healthsync_pairing::{
 };
 use serde_json::json;
 
+use super::cert::warn_if_late;
 use crate::{
     client::Link,
     error::CliError,
@@ -36,6 +37,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), CliError> {
         .map_err(|failure| link.told(address, failure))?;
     let now = settings.environment.clock.now();
     let proof = Proof::new(&shown, &link, now);
+    warn_if_late(&link.credentials, settings);
 
     if printer.json {
         return printer.object(&json!({

@@ -29,9 +29,16 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), CliError> {
     let store = keys::open(server.key_store.parse()?, settings)?;
     let item = ClientCredentials::item(&pair);
     // A damaged item cannot talk to the server any more, and goes like any other.
-    let credentials = store
-        .read(&item)?
-        .and_then(|item| ClientCredentials::decode(&item).ok());
+    let stored = |item: &str| -> Result<_, CliError> {
+        let item = store.read(item)?;
+        Ok(item.and_then(|item| ClientCredentials::decode(&item).ok()))
+    };
+    // What a renewal left that broke off is good if the old key is.
+    let next_item = ClientCredentials::next_item(&pair);
+    let credentials = match stored(&next_item)? {
+        Some(next) => Some(next),
+        None => stored(&item)?,
+    };
     let there = match credentials {
         Some(credentials) => revoke(&server, credentials, settings).await,
         None => There::Unknown(CliError::new(
@@ -40,6 +47,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), CliError> {
         )),
     };
     store.delete(&item)?;
+    store.delete(&next_item)?;
     if let Err(error) = store.withdraw_certificates(&pair) {
         tracing::warn!(
             code = error.code(),

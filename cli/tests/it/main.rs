@@ -37,6 +37,8 @@ mod openssl_and_curl;
 #[cfg(unix)]
 mod pairing_input;
 #[cfg(unix)]
+mod renewal;
+#[cfg(unix)]
 mod rows;
 #[cfg(unix)]
 mod stranger;

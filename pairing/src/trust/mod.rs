@@ -120,6 +120,21 @@ impl Trust {
             .collect())
     }
 
+    /// ACTIVE pairs whose device should have renewed its certificate by now: under 30 days are
+    /// left, or under a third of a short life.
+    pub fn ending(&self) -> Vec<DeviceRecord> {
+        let now = self.environment.clock.now();
+        let is_late = |entry: &Entry| {
+            let third = i64::from(entry.leaf_days) * 86_400 / 3;
+            entry.record.leaf_not_after - now < third.min(30 * 86_400)
+        };
+        let entries = self.registry.entries().into_iter();
+        entries
+            .filter(|entry| entry.record.state == State::Active && is_late(entry))
+            .map(|entry| entry.record)
+            .collect()
+    }
+
     /// Revokes by pair id or unique name: makes its configuration refuse with the alert
     /// `certificate_revoked`, tells [`Self::revocations`], and deletes the CA's key, so that
     /// nothing can be issued in this pair again. Revoking again tries the deletion again.

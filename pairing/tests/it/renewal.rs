@@ -203,6 +203,19 @@ const fn key_digest(byte: u8) -> healthsync_pairing::id::KeyDigest {
     healthsync_pairing::id::KeyDigest([byte; 32])
 }
 
+#[tokio::test]
+async fn the_host_knows_whose_certificate_ends_soon() {
+    let host = Host::start().await;
+    let old = host.paired("device").await;
+    host.clock.turn(334 * DAY);
+    assert!(host.trust.ending().is_empty());
+    host.clock.turn(2 * DAY);
+    assert_eq!(host.trust.ending(), [record(&host)]);
+    let new = renew(&host, &old).expect("renewed");
+    assert!(seen(&host, &new).await.is_ok());
+    assert!(host.trust.ending().is_empty());
+}
+
 /// The certificate ran out while the connection was open.
 #[tokio::test]
 async fn long_connection_expires() {

@@ -35,6 +35,7 @@ pub(super) async fn pair(
     };
     let request = Request::Pair {
         seconds: args.seconds,
+        days: args.days,
         approval: match (&args.expect_key, args.approve) {
             (Some(key), _) => WireApproval::ExpectKey(key.to_string()),
             (None, Some(args::Approve::None)) => WireApproval::None,

@@ -1,8 +1,8 @@
 //! `start`: opens everything, says where it listens, serves until it is told to stop.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use healthsync_core::store::Store;
+use healthsync_core::{store::Store, time::rfc3339};
 use healthsync_pairing::{
     environment::Environment,
     keystore::{self, KeyStore, KeyStoreError, OpenOptions, StoreKind},
@@ -92,9 +92,11 @@ pub(super) async fn start(
         },
     )?;
 
+    let endings = tokio::spawn(tell_endings(Arc::clone(&app)));
     let first_window = tokio::spawn(first_window(settings.clone(), Arc::clone(&app)));
     listen::run(listeners, app, interruption.comes()).await;
     first_window.abort();
+    endings.abort();
     control.abort();
     // Only then is the socket file gone.
     drop(control.await);
@@ -203,6 +205,22 @@ fn announce(args: &args::Start, app: &Arc<App>) -> Option<Announcement> {
     }
 }
 
+/// Warns each day of devices whose certificate ends soon.
+async fn tell_endings(app: Arc<App>) {
+    let mut days = tokio::time::interval(Duration::from_hours(24));
+    loop {
+        days.tick().await;
+        for record in app.trust().ending() {
+            tracing::warn!(
+                pair = %record.pair,
+                name = record.name,
+                ends = rfc3339(record.leaf_not_after.saturating_mul(1000)),
+                "the certificate of a device ends soon; it renews it when it next connects"
+            );
+        }
+    }
+}
+
 /// On a terminal, a server without a pair opens a window at once.
 async fn first_window(settings: Settings, app: Arc<App>) {
     if !settings.printer.is_interactive() || !settings.printer.is_talkative() {
@@ -223,6 +241,7 @@ async fn first_window(settings: Settings, app: Arc<App>) {
     }
     let window = args::Pair {
         seconds: 300,
+        days: 365,
         ..args::Pair::default()
     };
     match pair::pair(&settings, &window).await {

@@ -27,6 +27,8 @@ pub enum Request {
         /// What the new device may read.
         #[serde(default, skip_serializing_if = "Limits::are_none")]
         limits: Limits,
+        /// How many days a certificate lives.
+        days: u16,
     },
     /// List the pairs.
     Pairs,
@@ -296,8 +298,9 @@ mod tests {
                     seconds: 300,
                     approval: WireApproval::Digits,
                     limits: Limits::default(),
+                    days: 365,
                 },
-                r#"{"command":"pair","seconds":300,"approval":"digits"}"#,
+                r#"{"command":"pair","seconds":300,"approval":"digits","days":365}"#,
             ),
             (
                 Request::Pair {
@@ -307,8 +310,9 @@ mod tests {
                         types: vec!["steps".to_owned()],
                         origins: Vec::new(),
                     },
+                    days: 1,
                 },
-                r#"{"command":"pair","seconds":30,"approval":{"expect-key":"sha256:00"},"limits":{"types":["steps"],"origins":[]}}"#,
+                r#"{"command":"pair","seconds":30,"approval":{"expect-key":"sha256:00"},"limits":{"types":["steps"],"origins":[]},"days":1}"#,
             ),
             (Request::Pairs, r#"{"command":"pairs"}"#),
             (

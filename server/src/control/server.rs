@@ -35,8 +35,6 @@ use crate::{
 const REQUEST_BYTES: u64 = 64 * 1024;
 /// A command that connects sends its request at once.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
-/// Life of client certificates.
-const LEAF_DAYS: u16 = 365;
 
 /// Answers commands until the task is dropped.
 pub async fn serve(socket: BoundSocket, app: Arc<App>) {
@@ -77,7 +75,8 @@ async fn answer(stream: UnixStream, app: Arc<App>) -> std::io::Result<()> {
             seconds,
             approval,
             limits,
-        } => match open_window(&app, seconds, approval, limits).await {
+            days,
+        } => match open_window(&app, seconds, approval, limits, days).await {
             Ok((window, scope)) => {
                 return follow(
                     &app,
@@ -133,6 +132,7 @@ async fn open_window(
     seconds: u16,
     approval: WireApproval,
     limits: Limits,
+    leaf_days: u16,
 ) -> Result<(Window, ScopeInfo), ServerError> {
     let mut scope = Scope::default();
     understood(app, limits).await?.change(&mut scope);
@@ -154,7 +154,7 @@ async fn open_window(
         )?,
         server_name: app.name().to_owned(),
         approval,
-        leaf_days: LEAF_DAYS,
+        leaf_days,
         scope,
     };
     let trust = Arc::clone(app.trust());

@@ -63,6 +63,7 @@ fn window(approval: WireApproval) -> Request {
         seconds: 60,
         approval,
         limits: Limits::default(),
+        days: 365,
     }
 }
 

@@ -1,0 +1,355 @@
+//! A new key and certificate for this computer, without a person.
+//!
+//! ```text
+//! ask, over mutual TLS ─ write `client-next:<pair>` ─ try it by a handshake ─ replace `client:<pair>`
+//! ```
+//!
+//! The server retires the old key when the new one is first used, and takes a retired key for a
+//! stolen one. So the new item is written before it is tried, a left one is tried before the old
+//! one is used, and no key is replaced while another command of this computer uses it.
+
+use std::{fs, io, net::SocketAddr, sync::Arc};
+
+use healthsync_core::{
+    api::{self, Code, ErrorBody},
+    report::Hint as _,
+    time::rfc3339,
+};
+use healthsync_pairing::{
+    certificate::Certificate,
+    credentials::ClientCredentials,
+    keystore::KeyStore,
+    renewal::{self, NewKey},
+    tls::{
+        client::{self, look},
+        failure,
+    },
+};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{Request, body::Bytes, header};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, task::spawn_blocking, time::timeout};
+use tokio_rustls::client::TlsStream;
+
+use super::{Link, explain};
+use crate::{
+    config::{Server, make_private},
+    error::CliError,
+    keys,
+    settings::Settings,
+};
+
+/// The pair's key is in use: shared by all commands, alone while it is replaced.
+#[derive(Debug)]
+pub(super) struct KeyInUse(fs::File);
+
+impl KeyInUse {
+    /// Waits while another command replaces the key. `None` where no lock can be made: the key is
+    /// used then, and never replaced.
+    pub(super) async fn shared(settings: &Settings, server: &Server) -> Option<Self> {
+        let path = settings.home.join(format!("{}.lock", server.pair));
+        let home = settings.home.clone();
+        let locked = spawn_blocking(move || {
+            make_private(&home)?;
+            let file = fs::File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(path)?;
+            file.lock_shared()?;
+            Ok::<_, io::Error>(Self(file))
+        });
+        match locked.await {
+            Ok(Ok(lock)) => Some(lock),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the use of the key cannot be announced");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Alone, if no other command uses the key now. The key may have changed in between.
+    fn alone(&self) -> bool {
+        self.0.unlock().is_ok() && self.0.try_lock().is_ok()
+    }
+
+    fn share_again(&self) {
+        drop(self.0.unlock());
+        drop(self.0.lock_shared());
+    }
+}
+
+/// What a try of a new certificate showed.
+enum Tried {
+    Works,
+    Refused,
+    Unclear,
+}
+
+impl Link {
+    /// Before the first request: finishes a renewal that broke off, and renews when it is time. A
+    /// renewal that fails is told only when the end is near: the certificate still works.
+    pub(super) async fn keep_fresh(
+        &mut self,
+        store: &dyn KeyStore,
+        settings: &Settings,
+    ) -> Result<(), CliError> {
+        self.finish_renewal(store, settings).await?;
+        let Ok(leaf) = Certificate::from_der(&self.credentials.leaf) else {
+            return Ok(());
+        };
+        let mut chance = [0; 8];
+        if settings.environment.entropy.fill(&mut chance).is_err() {
+            tracing::debug!("no randomness: renewal comes exactly in time");
+        }
+        if self.now > leaf.not_after
+            || !renewal::is_due(&leaf, self.now, u64::from_be_bytes(chance))
+        {
+            return Ok(());
+        }
+        match self.renew(store, settings).await {
+            Ok(()) => settings.printer.note(&format!(
+                "Renewed this computer's certificate, now valid until {}.",
+                self.last_day()
+            )),
+            Err(error) if renewal::is_late(&leaf, self.now) => settings.printer.warn(&format!(
+                "this computer's certificate could not be renewed ({error}); it ends on {}",
+                self.last_day()
+            )),
+            Err(error) => tracing::debug!(code = error.code(), "not renewed: {error}"),
+        }
+        Ok(())
+    }
+
+    /// Asks for a certificate for a new key, tries it, and puts both in the place of the old ones.
+    pub(crate) async fn renew(
+        &mut self,
+        store: &dyn KeyStore,
+        settings: &Settings,
+    ) -> Result<(), CliError> {
+        let busy = || {
+            CliError::new(
+                Code::ConfigFailed,
+                "another command uses the key of this pair",
+            )
+            .with_hint("run `healthsync cert renew` when it has ended")
+        };
+        let Some(lock) = self.in_use.take() else {
+            return Err(busy());
+        };
+        let is_alone = lock.alone();
+        let renewed = if is_alone {
+            self.renew_alone(store, settings).await
+        } else {
+            Err(busy())
+        };
+        let lock = spawn_blocking(move || {
+            lock.share_again();
+            lock
+        });
+        self.in_use = lock.await.ok();
+        if !is_alone {
+            // Whoever used it may have replaced it.
+            self.reload(store, settings)?;
+        }
+        renewed
+    }
+
+    async fn renew_alone(
+        &mut self,
+        store: &dyn KeyStore,
+        settings: &Settings,
+    ) -> Result<(), CliError> {
+        let before = self.credentials.leaf.clone();
+        self.reload(store, settings)?;
+        if self.credentials.leaf != before {
+            // Another command renewed a moment ago.
+            return Ok(());
+        }
+        let internal =
+            |error| CliError::new(Code::Internal, "the system could not make a key").because(error);
+        let key = NewKey::generate().map_err(internal)?;
+        let answer = self.ask(&key, settings).await?;
+        let next = key
+            .accept(&answer, &self.credentials, self.now)
+            .map_err(|error| {
+                CliError::new(Code::AnswerDamaged, error.to_string())
+                    .with_hint("compare the clocks of both computers (`date`), then try again")
+            })?;
+        store.write(&ClientCredentials::next_item(&next.pair), &next.encode()?)?;
+        match self.take(next, store, settings).await? {
+            Tried::Works => Ok(()),
+            Tried::Refused | Tried::Unclear => Err(CliError::new(
+                Code::Econnreset,
+                "the new certificate could not be tried",
+            )),
+        }
+    }
+
+    /// Uses what a renewal that broke off left. The old key may be retired by now.
+    pub(crate) async fn finish_renewal(
+        &mut self,
+        store: &dyn KeyStore,
+        settings: &Settings,
+    ) -> Result<(), CliError> {
+        let item = ClientCredentials::next_item(&self.credentials.pair);
+        let Some(next) = store.read(&item)? else {
+            return Ok(());
+        };
+        match ClientCredentials::decode(&next) {
+            Ok(next) => {
+                self.take(next, store, settings).await?;
+            }
+            Err(_) => {
+                store.delete(&item)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries `next`. If it works, it replaces the old item. If the server does not know it, the
+    /// server has not retired the old one for it: it goes. Where neither is sure it is kept, and
+    /// used by this command: it is good if the old one is.
+    async fn take(
+        &mut self,
+        next: ClientCredentials,
+        store: &dyn KeyStore,
+        settings: &Settings,
+    ) -> Result<Tried, CliError> {
+        let item = ClientCredentials::next_item(&next.pair);
+        let tls = Self::tls(&next, settings)?;
+        let mut tried = Tried::Unclear;
+        for address in &self.addresses {
+            match look(Arc::clone(&tls), &next.pair, *address, self.connect_timeout).await {
+                Ok(_) => {
+                    tried = Tried::Works;
+                    break;
+                }
+                Err(failure) if failure.alert.as_deref() == Some("access_denied") => {
+                    tried = Tried::Refused;
+                    break;
+                }
+                Err(failure) => tracing::debug!(%address, code = failure.code, "not tried"),
+            }
+        }
+        if matches!(tried, Tried::Refused) {
+            store.delete(&item)?;
+            return Ok(tried);
+        }
+        if matches!(tried, Tried::Works) {
+            store.write(&ClientCredentials::item(&next.pair), &next.encode()?)?;
+            store.delete(&item)?;
+            if let Err(error) = store.publish_certificates(&next.pair, &next.leaf, &next.ca) {
+                tracing::warn!(code = error.code(), "the certificates were not published");
+            }
+        }
+        self.credentials = next;
+        self.tls = tls;
+        self.http = None;
+        Ok(tried)
+    }
+
+    fn reload(&mut self, store: &dyn KeyStore, settings: &Settings) -> Result<(), CliError> {
+        let credentials = keys::read(store, &self.server)?;
+        if credentials.leaf != self.credentials.leaf {
+            self.tls = Self::tls(&credentials, settings)?;
+            self.credentials = credentials;
+            self.http = None;
+        }
+        Ok(())
+    }
+
+    /// The server's answer to the new key.
+    async fn ask(&self, key: &NewKey, settings: &Settings) -> Result<Bytes, CliError> {
+        let tls = client::renewal(&self.credentials, &settings.environment)
+            .map_err(|error| CliError::new(Code::KeyMissing, error.to_string()))?;
+        let mut failures = Vec::new();
+        for address in &self.addresses {
+            let stream = client::connect(
+                Arc::clone(&tls),
+                &self.credentials.pair,
+                *address,
+                self.connect_timeout,
+            );
+            match stream.await {
+                Ok(stream) => return self.exchange(stream, key, *address).await,
+                Err(failure) => failures.push((*address, self.with_own_dates(failure))),
+            }
+        }
+        Err(self.unreached(failures))
+    }
+
+    async fn exchange(
+        &self,
+        stream: TlsStream<TcpStream>,
+        key: &NewKey,
+        address: SocketAddr,
+    ) -> Result<Bytes, CliError> {
+        let pair = &self.credentials.pair;
+        let internal = |error: &dyn std::error::Error| {
+            CliError::new(Code::Internal, "the request could not be made")
+                .because(error.to_string())
+        };
+        let exporter = renewal::exporter(stream.get_ref().1).map_err(|error| internal(&error))?;
+        let body = key
+            .request(&exporter, pair)
+            .map_err(|error| internal(&error))?;
+        let request = Request::post(api::PAIR_RENEW)
+            .header(header::HOST, pair.server_name())
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| internal(&error))?;
+        let broken = |error: &(dyn std::error::Error + 'static)| match failure::cause(error) {
+            Some(failure) => self.told(address, self.with_own_dates(failure)),
+            None => CliError::new(Code::AnswerDamaged, "the answer was cut off")
+                .because(error.to_string()),
+        };
+        let whole = async {
+            let (mut sender, connection) =
+                hyper::client::conn::http1::handshake(TokioIo::new(stream))
+                    .await
+                    .map_err(|error| broken(&error))?;
+            let connection = tokio::spawn(connection);
+            let answer = match sender.send_request(request).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    // Why the server hung up the connection knows better.
+                    drop(sender);
+                    let reason = match connection.await {
+                        Ok(Err(reason)) => reason,
+                        _ => error,
+                    };
+                    return Err(broken(&reason));
+                }
+            };
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), renewal::ANSWER_LIMIT)
+                .collect()
+                .await
+                .map_err(|error| {
+                    CliError::new(Code::AnswerDamaged, "the answer was cut off").because(error)
+                })?
+                .to_bytes();
+            connection.abort();
+            if status == hyper::StatusCode::OK {
+                return Ok(body);
+            }
+            let parsed: Option<ErrorBody> = serde_json::from_slice(&body).ok();
+            Err(explain(status.as_u16(), parsed.as_ref()))
+        };
+        timeout(self.read_timeout, whole).await.unwrap_or_else(|_| {
+            Err(CliError::new(
+                Code::Etimedout,
+                "the server did not answer in time",
+            ))
+        })
+    }
+
+    /// The UTC day on which this computer's certificate ends.
+    pub(crate) fn last_day(&self) -> String {
+        let end = Certificate::from_der(&self.credentials.leaf).map_or(0, |leaf| leaf.not_after);
+        let time = rfc3339(end.saturating_mul(1000));
+        time.split('T').next().unwrap_or_default().to_owned()
+    }
+}
