@@ -122,7 +122,7 @@ fn source<'a>(scan: &'a args::Scan, settings: &Settings) -> Result<Source<'a>, C
 
 async fn read(source: &Source<'_>, settings: &Settings) -> Result<Invite, CliError> {
     match source {
-        Source::Prompt => scan::from_prompt(settings),
+        Source::Prompt => scan::from_prompt(settings).await,
         Source::Stdin => scan::from_reader(tokio::io::BufReader::new(tokio::io::stdin())).await,
         Source::Picture(path) => picture::from_file(path),
     }
@@ -181,7 +181,7 @@ fn tell(event: &Event, key: &str, printer: Printer) {
             } else {
                 let shown = printer.paint_err(&spaced(digits), Look::Bold);
                 printer.say(&format!(
-                    "\n    {shown}\n\nType these digits on the host, within {seconds} seconds.\nThe host shows this computer's key as {key}.",
+                    "\n    {shown}\n\nIf the host asks for digits, type these there, within {seconds} seconds.\nThe host shows this computer's key as {key}.",
                 ));
             }
         }

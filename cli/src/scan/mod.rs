@@ -1,14 +1,31 @@
 //! Getting the pairing code: pasted at a prompt, piped in, or read from a picture.
 
 pub(crate) mod picture;
+#[cfg(unix)]
+mod terminal;
 
 use std::time::Duration;
+#[cfg(unix)]
+use std::{
+    io::{ErrorKind, Write as _},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use healthsync_core::api::Code;
-use healthsync_pairing::invite::{Invite, InviteError};
+use healthsync_pairing::{
+    invite::{Invite, InviteError},
+    secret::Secret,
+};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
-use crate::{error::CliError, keys, settings::Settings};
+#[cfg(not(unix))]
+use crate::keys;
+use crate::{error::CliError, settings::Settings};
+
+const PROMPT: &str = "Paste it here (it stays hidden), then press Enter: ";
 
 /// No honest text is longer, however it was wrapped.
 const LONGEST_TEXT: u64 = 64 << 10;
@@ -17,13 +34,49 @@ const LONGEST_TEXT: u64 = 64 << 10;
 const NEXT_LINE: Duration = Duration::from_secs(2);
 
 /// Asks a person to paste the text. It is not shown, so it stays out of what the terminal keeps.
-pub(crate) fn from_prompt(settings: &Settings) -> Result<Invite, CliError> {
+/// It may have several lines, as the server writes it beside the picture.
+pub(crate) async fn from_prompt(settings: &Settings) -> Result<Invite, CliError> {
     settings
         .printer
         .say("Run `healthsync-server pair` on the server and copy the text that starts with HS1:");
-    let text = keys::ask("Paste it here (it stays hidden): ")?;
+    let text = ask().await?;
     let text = std::str::from_utf8(text.expose()).map_err(|_| InviteError::NotFound)?;
     Ok(Invite::parse(text)?)
+}
+
+#[cfg(unix)]
+async fn ask() -> Result<Secret, CliError> {
+    /// Tells the thread that nobody waits for it any more, so that it gives the terminal back.
+    struct Stop(Arc<AtomicBool>);
+
+    impl Drop for Stop {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    let stop = Stop(Arc::default());
+    let stopped = Arc::clone(&stop.0);
+    let asking = tokio::task::spawn_blocking(move || {
+        let mut shown = std::io::stderr();
+        drop(write!(shown, "{PROMPT}").and_then(|()| shown.flush()));
+        let text = terminal::paste(std::io::stdin(), &stopped);
+        drop(writeln!(shown));
+        text
+    });
+    let outcome = asking
+        .await
+        .map_err(|error| CliError::new(Code::Internal, "the prompt failed").because(error))?;
+    drop(stop);
+    outcome.map_err(|error| match error.kind() {
+        ErrorKind::Interrupted | ErrorKind::UnexpectedEof => CliError::interrupted(),
+        _ => CliError::usage("there is no terminal to ask at").because(error),
+    })
+}
+
+#[cfg(not(unix))]
+async fn ask() -> Result<Secret, CliError> {
+    keys::ask(PROMPT)
 }
 
 /// Reads the text from a pipe: the first line that is a code, whether or not the pipe stays open.
@@ -44,7 +97,9 @@ pub(crate) async fn from_reader(reader: impl AsyncBufRead + Unpin) -> Result<Inv
             line.await
         };
         let length = read.map_err(|error| {
-            CliError::new(Code::ReadFailed, "could not read the code from stdin").because(error)
+            CliError::new(Code::ReadFailed, "could not read the code from stdin")
+                .because(error)
+                .with_hint("pipe in the text that starts with `HS1:`; a picture of the code goes to `healthsync scan --file IMAGE`")
         })?;
         if length == 0 {
             break;
@@ -63,7 +118,7 @@ pub(crate) async fn from_reader(reader: impl AsyncBufRead + Unpin) -> Result<Inv
 #[cfg(test)]
 mod tests {
     use healthsync_core::report::Hint as _;
-    use healthsync_pairing::{id::KeyDigest, secret::Secret};
+    use healthsync_pairing::id::KeyDigest;
 
     use super::*;
 
