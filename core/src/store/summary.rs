@@ -96,11 +96,12 @@ mod tests {
                         },
                     ),
                 ] {
-                    export.push_str(&format!(
+                    let record = format!(
                         "<Record type=\"{kind}\" sourceName=\"x\" creationDate=\"2026-01-0{day} 09:00:00 +0000\" \
                          startDate=\"2026-01-0{day} 08:00:00 +0000\" endDate=\"2026-01-0{day} 09:00:00 +0000\" \
                          value=\"{value}\"/>"
-                    ));
+                    );
+                    export.push_str(&record);
                 }
             }
             export.push_str("</HealthData>");

@@ -7,7 +7,10 @@ use serde_json::json;
 
 use crate::house::{Device, House, fill_as};
 
-#[expect(clippy::unnecessary_wraps, reason = "a limit is an option: none is no limit")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a limit is an option: none is no limit"
+)]
 fn words(texts: &[&str]) -> Option<Vec<String>> {
     Some(texts.iter().map(|&text| text.to_owned()).collect())
 }
