@@ -184,7 +184,7 @@ fn a_fetch_that_the_server_does_not_end_leaves_no_file() {
     let output = file.to_str().expect("a plain path").to_owned();
     host.kill();
     device
-        .run(&["fetch", "--all", "--output", &output])
+        .run(&["fetch", "--all", "--no-mdns", "--output", &output])
         .failed(4, &["ECONNREFUSED"]);
     assert!(!file.exists());
     host.start();
