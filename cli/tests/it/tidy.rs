@@ -69,7 +69,6 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "aws-lc-rs",
             "keyring-core",
             "axum",
-            "hyper",
         ],
     ),
 ];
