@@ -59,6 +59,8 @@ fn a_request_is_bound_to_its_channel_pair_and_key() {
 
 #[test]
 fn only_a_leaf_for_this_key_and_pair_is_taken() {
+    type Make<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+
     let ca = ca::authority(&PAIR, &at(NOW)).unwrap();
     let other_ca = ca::authority(&PAIR, &at(NOW)).unwrap();
     let leaf = |ca: &ca::Authority, pair: &PairId, spki: &[u8], now| {
@@ -74,7 +76,6 @@ fn only_a_leaf_for_this_key_and_pair_is_taken() {
             discovery_key: Secret::new(vec![9; 32]),
         }
     };
-    type Make<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
     let answers: [(&str, bool, Make<'_>); 7] = [
         ("a proper one", true, &|spki| leaf(&ca, &PAIR, spki, NOW)),
         ("another CA", false, &|spki| {
