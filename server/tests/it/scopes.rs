@@ -9,7 +9,7 @@ use crate::house::{Device, House, fill_as};
 
 #[expect(
     clippy::unnecessary_wraps,
-    reason = "a limit is an option: none is no limit"
+    reason = "a limit, which `None` would lift; it keeps the tables short"
 )]
 fn words(texts: &[&str]) -> Option<Vec<String>> {
     Some(texts.iter().map(|&text| text.to_owned()).collect())
