@@ -33,6 +33,26 @@ pub(crate) fn refuse_secrets<'a>(
     Ok(())
 }
 
+/// Whether clap would repeat an unknown word that could be a code without its `HS1:`: the words of our
+/// grammar are lower-case letters and hyphens.
+pub(crate) fn may_be_a_code(error: &clap::Error) -> bool {
+    use clap::error::{ContextKind, ContextValue};
+
+    [ContextKind::InvalidArg, ContextKind::InvalidSubcommand]
+        .into_iter()
+        .filter_map(|kind| match error.get(kind) {
+            Some(ContextValue::String(word)) => Some(word),
+            _ => None,
+        })
+        .filter(|_| {
+            matches!(
+                error.kind(),
+                clap::error::ErrorKind::UnknownArgument | clap::error::ErrorKind::InvalidSubcommand
+            )
+        })
+        .any(|word| !word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+}
+
 #[cfg(test)]
 mod tests {
     use healthsync_core::report::{self, Hint as _};

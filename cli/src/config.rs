@@ -292,9 +292,14 @@ impl ConfigFile {
     ) -> Result<(Config, T), CliError> {
         let folder = output::folder(&self.path);
         make_private(folder).map_err(|error| self.failed(error))?;
-        let lock = fs::File::options()
-            .create(true)
-            .append(true)
+        let mut options = fs::File::options();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.mode(0o600);
+        }
+        let lock = options
             .open(self.path.with_extension("lock"))
             .map_err(|error| self.failed(error))?;
         lock.lock().map_err(|error| self.failed(error))?;

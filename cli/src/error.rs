@@ -151,7 +151,13 @@ fn causes(error: &dyn StdError) -> Option<Cause> {
     let mut text = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {
-        text.push(cause.to_string());
+        let told = cause.to_string();
+        // rustls explains a missing close_notify by an address of its own documentation.
+        text.push(if told.contains("close_notify") {
+            "the connection was closed".to_owned()
+        } else {
+            told
+        });
         next = cause.source();
     }
     let mut chain: Option<Told> = None;

@@ -90,6 +90,15 @@ fn parse(arguments: &[OsString], printer: Printer) -> Result<Cli, ExitCode> {
         .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
+        if argv::may_be_a_code(&error) {
+            return end(
+                printer,
+                Err(CliError::new(
+                    healthsync_core::api::Code::SecretInArgv,
+                    "an argument that belongs to no option is not repeated here: a pairing code does not belong on the command line",
+                )),
+            );
+        }
         let is_help = matches!(
             error.kind(),
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion

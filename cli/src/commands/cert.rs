@@ -114,7 +114,7 @@ impl Blocks {
 
     fn json(&self, server: &Server, pair: &PairId, ca_only: bool) -> Value {
         let mut object = serde_json::Map::new();
-        object.insert("server_name".to_owned(), json!(pair.server_name()));
+        object.insert("serverName".to_owned(), json!(pair.server_name()));
         object.insert("name".to_owned(), json!(server.name));
         object.insert("pair".to_owned(), json!(server.pair));
         object.insert("address".to_owned(), json!(server.addresses.first()));

@@ -14,7 +14,7 @@ use healthsync_core::{
     api::{self, Code, Types},
     format::{self, ArrowStream, End, Format, FormatError, Options},
     kind::Kind,
-    report::Hint as _,
+    report::{Hint as _, inert},
     time,
 };
 use indicatif::ProgressBar;
@@ -41,6 +41,12 @@ const FULL: usize = 256 << 10;
 
 /// How often the count on the terminal moves.
 const TICK: Duration = Duration::from_millis(120);
+
+/// Endings that promise a format which we do not write.
+const OTHER_DATA: &[&str] = &[
+    "avro", "db", "duckdb", "feather", "gz", "html", "ods", "orc", "parquet", "pdf", "sqlite",
+    "xls", "xlsx", "xml", "yaml", "yml", "zip", "zst",
+];
 
 /// Fetches.
 pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliError> {
@@ -87,8 +93,8 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
     }
     if end.has_more {
         printer.note(&format!(
-            "There is more: --limit cut the answer after {} samples.",
-            grouped(end.count)
+            "There is more: --limit cut the answer after {}.",
+            samples(end.count)
         ));
     }
     if let Some(path) = fetch.output.as_deref().filter(|_| is_file) {
@@ -101,8 +107,8 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
             }))?;
         } else {
             printer.note(&format!(
-                "Saved {} samples to {}",
-                grouped(end.count),
+                "Saved {} to {}",
+                samples(end.count),
                 path.display()
             ));
         }
@@ -120,11 +126,11 @@ fn is_paired(settings: &Settings) -> Result<bool, CliError> {
 fn split_types(words: &[String]) -> Result<(Vec<String>, Vec<String>), CliError> {
     let mut types: Vec<String> = Vec::new();
     let mut unknown = Vec::new();
-    let words = words
-        .iter()
-        .map(|word| word.trim())
-        .filter(|word| !word.is_empty());
-    for word in words {
+    for word in words.iter().map(|word| word.trim()) {
+        if word.is_empty() {
+            return Err(CliError::usage("--types has an empty name in it")
+                .with_hint("name types, separated by commas, or leave `--types` out to get all; `healthsync types` lists the names"));
+        }
         if word.eq_ignore_ascii_case("all") {
             return Ok((Vec::new(), Vec::new()));
         }
@@ -182,6 +188,10 @@ fn chosen_format(fetch: &Fetch, settings: &Settings) -> Result<OutputFormat, Cli
         Some("json") => OutputFormat::Json,
         Some("ndjson" | "jsonl") => OutputFormat::Ndjson,
         Some("arrow" | "arrows") => OutputFormat::Arrow,
+        Some(ending) if OTHER_DATA.contains(&ending) => {
+            return Err(CliError::usage(format!("there is no format for .{ending}"))
+                .with_hint("choose one with `--format csv`, `tsv`, `json`, `ndjson` or `arrow`"));
+        }
         _ if json => OutputFormat::Ndjson,
         _ => OutputFormat::Csv,
     })
@@ -374,14 +384,23 @@ fn told(error: FormatError) -> CliError {
     CliError::new(code, "the answer is damaged or was cut off").because(error)
 }
 
+fn samples(count: u64) -> String {
+    let unit = if count == 1 { "sample" } else { "samples" };
+    format!("{} {unit}", grouped(count))
+}
+
 /// What was asked for, for the one who got nothing.
 fn described(fetch: &Fetch, stretch: Stretch) -> String {
     let types = fetch.types.join(", ");
-    if types.is_empty() || types.eq_ignore_ascii_case("all") {
-        stretch.describe()
-    } else {
-        format!("of {types} {}", stretch.describe())
+    let mut text = String::new();
+    if !types.is_empty() && !types.eq_ignore_ascii_case("all") {
+        text.push_str(&format!("of {types} "));
     }
+    if !fetch.origin.is_empty() {
+        text.push_str(&format!("with origin {} ", inert(&fetch.origin.join(", "))));
+    }
+    text.push_str(&stretch.describe());
+    text
 }
 
 #[cfg(test)]

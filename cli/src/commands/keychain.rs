@@ -28,9 +28,17 @@ pub(crate) fn run(keychain: &Keychain, settings: &Settings) -> Result<(), CliErr
         printer.note("This computer is not paired: there is no key to delete.");
         return Ok(());
     }
-    if !config.servers.is_empty() && !yes && settings.can_ask && !confirmed(&config, settings)? {
-        printer.note("Nothing was deleted.");
-        return Ok(());
+    if !config.servers.is_empty() && !yes {
+        if !settings.can_ask {
+            return Err(
+                CliError::usage("nobody can be asked whether the keys may be deleted")
+                    .with_hint("add `--yes`: `healthsync keychain clear --yes`"),
+            );
+        }
+        if !confirmed(&config, settings)? {
+            printer.note("Nothing was deleted.");
+            return Ok(());
+        }
     }
 
     let mut items = 0_u32;

@@ -8,7 +8,7 @@ use crate::{error::CliError, printer::Printer};
 pub(crate) fn run(printer: Printer) -> Result<(), CliError> {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
     if printer.json {
-        printer.object(&json!({"name": "healthsync", "version": VERSION}))
+        printer.object(&json!({"event": "version", "name": "healthsync", "version": VERSION}))
     } else {
         printer.line(&format!("healthsync {VERSION}"))
     }

@@ -14,7 +14,7 @@ fn questions_that_make_no_sense_are_refused() {
     let (device, _) = Device::paired(&host, "Anna's laptop");
     for (args, code) in [
         (&["fetch", "--types", "stepz"][..], "UNKNOWN_TYPE"),
-        (&["fetch", "--types", "steps,,nonsense"], "UNKNOWN_TYPE"),
+        (&["fetch", "--types", "steps,,nonsense"], "USAGE"),
         (
             &["fetch", "--start", "2026-02-01", "--end", "2026-01-01"],
             "INVALID_RANGE",

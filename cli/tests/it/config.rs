@@ -133,7 +133,13 @@ fn clearing_needs_no_passphrase_and_forgets_the_pairs() {
     }
     let item = keys.join(format!("client=3a{}.key", "a".repeat(26)));
     std::fs::write(&item, "sealed").expect("an item");
-    let ran = home.run(&["keychain", "clear", "--json"]);
+    for words in [&["keychain", "clear"][..], &["keychain", "clear", "--json"]] {
+        let ran = home.run(words);
+        assert_eq!(ran.code, Some(2), "{words:?}");
+        assert!(format!("{}{}", ran.out, ran.err).contains("add `--yes`"));
+        assert!(item.exists(), "{words:?}");
+    }
+    let ran = home.run(&["keychain", "clear", "--yes", "--json"]);
     assert_eq!(
         (ran.code, &ran.last()["items"]),
         (Some(0), &1.into()),

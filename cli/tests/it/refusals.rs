@@ -108,8 +108,20 @@ fn a_code_in_argv_is_never_repeated() {
         );
     }
     // A code without its beginning is not known to be one, and is not repeated either.
-    let ran = home.run(&["scan", "--text", "SECRET%"]);
-    assert!(!ran.err.contains("SECRET%"), "{}", ran.err);
+    for words in [
+        &["scan", "--text", "SECRET%"][..],
+        &["scan", "SECRET%"],
+        &["scan", "--", "-SECRET%"],
+        &["scan", "-SECRET%"],
+        &["SECRET%"],
+        &["scan", "SECRET%", "--json"],
+    ] {
+        let ran = home.run(words);
+        assert_eq!(ran.code, Some(2), "{words:?}");
+        let told = format!("{}{}", ran.out, ran.err);
+        assert!(!told.contains("SECRET%"), "{told}");
+        assert!(told.contains("--text -"), "{told}");
+    }
 }
 
 #[test]

@@ -28,6 +28,10 @@ fn the_format_follows_what_was_typed() {
         (&["--output", "a.tsv"], Ok("tsv")),
         (&["--output", "a.JSONL"], Ok("ndjson")),
         (&["--output", "a.txt"], Ok("csv")),
+        (&["--output", "a.arrow"], Ok("arrow")),
+        (&["--output", "a.parquet"], Err("USAGE")),
+        (&["--json", "--output", "a.XLSX"], Err("USAGE")),
+        (&["--output", "a.xlsx", "--format", "csv"], Ok("csv")),
         (&["--output", "-"], Ok("csv")),
         (&["--output", "a.tsv", "--format", "json"], Ok("json")),
         (&["--json", "--format", "json"], Ok("json")),
@@ -85,7 +89,8 @@ fn words_are_types_or_typing_errors() {
             .map_err(|error| (error.code(), error.exit()))
     };
     let good = |types: &str, unknown: &str| Ok((types.to_owned(), unknown.to_owned()));
-    assert_eq!(split(""), good("", ""));
+    assert_eq!(split(""), Err(("USAGE", 2)));
+    assert_eq!(split("steps,"), Err(("USAGE", 2)));
     assert_eq!(split("all"), good("", ""));
     assert_eq!(split("steps, heartRate"), good("steps,heartRate", ""));
     assert_eq!(split("steps,ALL"), good("", ""));
