@@ -198,6 +198,12 @@ pub(crate) struct Fetch {
     pub(crate) include_metadata: bool,
 }
 
+/// Endings that promise a format which we do not write.
+pub(crate) const OTHER_DATA: &[&str] = &[
+    "avro", "db", "duckdb", "feather", "gz", "html", "ods", "orc", "parquet", "pdf", "sqlite",
+    "xls", "xlsx", "xml", "yaml", "yml", "zip", "zst",
+];
+
 /// The formats, by the names of `core::format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {

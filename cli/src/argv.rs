@@ -50,6 +50,8 @@ pub(crate) fn may_be_a_code(error: &clap::Error) -> bool {
                 clap::error::ErrorKind::UnknownArgument | clap::error::ErrorKind::InvalidSubcommand
             )
         })
+        // Of a bundle of short options clap repeats one.
+        .filter(|word| word.chars().count() > 2)
         .any(|word| !word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
 }
 

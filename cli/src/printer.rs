@@ -191,6 +191,12 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// `1 sample`, `1,234 samples`.
+pub(crate) fn samples(count: u64) -> String {
+    let unit = if count == 1 { "sample" } else { "samples" };
+    format!("{} {unit}", grouped(count))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +212,12 @@ mod tests {
         ] {
             assert_eq!(grouped(number), expected);
         }
+    }
+
+    #[test]
+    fn one_sample_is_one() {
+        assert_eq!(samples(1), "1 sample");
+        assert_eq!(samples(2000), "2,000 samples");
     }
 
     #[test]

@@ -23,12 +23,12 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::{
-    args::{Fetch, OutputFormat},
+    args::{Fetch, OTHER_DATA, OutputFormat},
     client::{Answer, Link},
     config::ConfigFile,
     error::CliError,
     output::Output,
-    printer::grouped,
+    printer::samples,
     range::Stretch,
     settings::{Settings, zone},
 };
@@ -41,12 +41,6 @@ const FULL: usize = 256 << 10;
 
 /// How often the count on the terminal moves.
 const TICK: Duration = Duration::from_millis(120);
-
-/// Endings that promise a format which we do not write.
-const OTHER_DATA: &[&str] = &[
-    "avro", "db", "duckdb", "feather", "gz", "html", "ods", "orc", "parquet", "pdf", "sqlite",
-    "xls", "xlsx", "xml", "yaml", "yml", "zip", "zst",
-];
 
 /// Fetches.
 pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliError> {
@@ -384,23 +378,18 @@ fn told(error: FormatError) -> CliError {
     CliError::new(code, "the answer is damaged or was cut off").because(error)
 }
 
-fn samples(count: u64) -> String {
-    let unit = if count == 1 { "sample" } else { "samples" };
-    format!("{} {unit}", grouped(count))
-}
-
 /// What was asked for, for the one who got nothing.
 fn described(fetch: &Fetch, stretch: Stretch) -> String {
+    let mut said = Vec::new();
     let types = fetch.types.join(", ");
-    let mut text = String::new();
     if !types.is_empty() && !types.eq_ignore_ascii_case("all") {
-        text.push_str(&format!("of {types} "));
+        said.push(format!("of {types}"));
     }
     if !fetch.origin.is_empty() {
-        text.push_str(&format!("with origin {} ", inert(&fetch.origin.join(", "))));
+        said.push(format!("with origin {}", inert(&fetch.origin.join(", "))));
     }
-    text.push_str(&stretch.describe());
-    text
+    said.push(stretch.describe());
+    said.join(" ")
 }
 
 #[cfg(test)]
