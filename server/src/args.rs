@@ -146,7 +146,7 @@ pub struct Pair {
     pub approve: Option<Approve>,
 
     /// Approve exactly this key, as `healthsync scan --new-key` printed it
-    #[arg(long, value_name = "sha256:HEX", conflicts_with = "approve")]
+    #[arg(long, value_name = "sha256:HEX", value_parser = key_digest, conflicts_with = "approve")]
     pub expect_key: Option<KeyDigest>,
 
     /// How long the window stays open
@@ -206,15 +206,34 @@ pub enum Approve {
     None,
 }
 
-/// Whether a pairing code stands among the arguments, where every user of this computer and the
-/// shell's history can read it.
-pub fn hold_pairing_code(args: &[OsString]) -> bool {
-    args.iter().any(|arg| {
-        let text = arg.to_string_lossy();
-        text.trim_start()
-            .get(..4)
-            .is_some_and(|start| start.eq_ignore_ascii_case("HS1:"))
-            || text.to_ascii_uppercase().contains("=HS1:")
+/// What no argument may hold: every user of this computer can list the arguments of a process, and
+/// the shell keeps them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypedSecret {
+    /// A pairing code.
+    Code,
+    /// The passphrase of the key store.
+    Passphrase,
+}
+
+/// The secret that stands among the arguments, wherever in one of them.
+pub fn typed_secret(args: &[OsString]) -> Option<TypedSecret> {
+    args.iter().find_map(|arg| {
+        let text = arg.to_string_lossy().to_ascii_lowercase();
+        if text.contains("hs1:") {
+            Some(TypedSecret::Code)
+        } else if text == "--passphrase" || text.starts_with("--passphrase=") {
+            Some(TypedSecret::Passphrase)
+        } else {
+            None
+        }
+    })
+}
+
+fn key_digest(text: &str) -> Result<KeyDigest, String> {
+    text.parse().map_err(|_| {
+        "give it as `healthsync scan --new-key` prints it: `sha256:` and 64 digits of 0-9, a-f"
+            .to_owned()
     })
 }
 
@@ -314,15 +333,34 @@ mod tests {
     }
 
     #[test]
-    fn pairing_code_among_arguments_is_seen() {
+    fn secrets_among_arguments_are_seen() {
+        use TypedSecret::{Code, Passphrase};
         for (arg, expected) in [
-            ("HS1:ABC", true),
-            (" hs1:abc", true),
-            ("--text=HS1:ABC", true),
-            ("HS1", false),
-            ("123456", false),
+            ("HS1:ABC", Some(Code)),
+            (" hs1:abc", Some(Code)),
+            ("--text=HS1:ABC", Some(Code)),
+            ("--pngHS1:ABC", Some(Code)),
+            ("'Hs1:ABC'", Some(Code)),
+            ("code:hS1:ABC", Some(Code)),
+            ("--passphrase", Some(Passphrase)),
+            ("--passphrase=x", Some(Passphrase)),
+            ("--Passphrase=x", Some(Passphrase)),
+            ("--png", None),
+            ("HS1", None),
+            ("HS1.png", None),
+            ("123456", None),
         ] {
-            assert_eq!(hold_pairing_code(&[OsString::from(arg)]), expected, "{arg}");
+            assert_eq!(typed_secret(&[OsString::from(arg)]), expected, "{arg}");
         }
+    }
+
+    #[test]
+    fn wrong_key_is_told_the_wanted_form() {
+        let error =
+            Args::try_parse_from(["healthsync-server", "pair", "--expect-key", "SHA256:AB"])
+                .unwrap_err();
+        assert!(error.to_string().contains("64 digits of 0-9, a-f"));
+        assert!(key_digest(&format!("sha256:{}", "0a".repeat(32))).is_ok());
+        assert!(key_digest(&format!("sha256:{}", "0A".repeat(32))).is_err());
     }
 }

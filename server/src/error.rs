@@ -74,6 +74,9 @@ pub enum ServerError {
     /// A pairing code among the arguments.
     #[error("a pairing code on the command line is visible to every user of this computer")]
     PairingCodeInArguments,
+    /// A passphrase among the arguments.
+    #[error("a passphrase on the command line is visible to every user of this computer")]
+    PassphraseInArguments,
     /// The pairing screen.
     #[error(transparent)]
     Present(#[from] PresentError),
@@ -106,6 +109,7 @@ impl ServerError {
             Self::KeyStore(KeyStoreError::Unknown(_))
             | Self::NotSixDigits
             | Self::PairingCodeInArguments
+            | Self::PassphraseInArguments
             | Self::Settings(_) => ExitStatus::Usage,
             Self::Control(error) if error.is_unreachable() => ExitStatus::NotReachable,
             _ => ExitStatus::Failed,
@@ -125,7 +129,9 @@ impl Hint for ServerError {
             Self::Listen(error) => error.code(),
             Self::NotSixDigits => Code::Usage.as_str(),
             Self::Output(_) => Code::OutputFailed.as_str(),
-            Self::PairingCodeInArguments => Code::SecretInArgv.as_str(),
+            Self::PairingCodeInArguments | Self::PassphraseInArguments => {
+                Code::SecretInArgv.as_str()
+            }
             Self::Passphrase(error) => error.code(),
             Self::Present(error) => error.code(),
             // Remote codes are kept as text; see `stable_code`.
@@ -154,6 +160,10 @@ impl Hint for ServerError {
                 "give it to `healthsync scan` at its prompt, or by `healthsync scan --text -`"
                     .to_owned(),
             ),
+            Self::PassphraseInArguments => Some(
+                "type it at the prompt, or let `HEALTHSYNC_PASSPHRASE_FILE` name a file that only you can read"
+                    .to_owned(),
+            ),
             Self::Present(error) => error.hint(),
             Self::Remote(told) => told.hint.clone(),
             Self::Settings(error) => error.hint(),
@@ -163,7 +173,8 @@ impl Hint for ServerError {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => "name a type as `healthsync types` lists it".to_owned(),
             }),
-            Self::Interrupted | Self::Output(_) | Self::Runtime(_) => None,
+            Self::Interrupted => Some(Code::Interrupted.advice().to_owned()),
+            Self::Output(_) | Self::Runtime(_) => None,
         }
     }
 }

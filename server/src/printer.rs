@@ -111,10 +111,10 @@ impl Printer {
         self.failure(error, error.stable_code(), hint.as_deref());
     }
 
-    /// A mistake on the command line, as the last line of `--json`.
-    pub fn usage(self, message: &str) {
+    /// A mistake on the command line.
+    pub fn usage(self, message: &str, hint: &str) {
         let error = io::Error::other(message.to_owned());
-        self.failure(&error, Code::Usage.as_str(), Some(Code::Usage.advice()));
+        self.failure(&error, Code::Usage.as_str(), Some(hint));
     }
 
     fn failure(self, error: &dyn Error, code: &str, hint: Option<&str>) {

@@ -167,6 +167,7 @@ impl OpenWindow<'_> {
             | Reply::Status(_)
             | Reply::Revoked(_)
             | Reply::Allowed(_)
+            | Reply::AlreadyRevoked(_)
             | Reply::Done
             | Reply::Error(_) => {
                 return Err(ControlError::Unexpected.into());

@@ -19,16 +19,20 @@ pub(super) async fn revoke(settings: &Settings, name: String) -> Result<ExitStat
         &Request::Revoke { name },
     )
     .await?;
-    let Reply::Revoked(pair) = reply else {
-        return Err(ControlError::Unexpected.into());
+    let (pair, already) = match reply {
+        Reply::Revoked(pair) => (pair, false),
+        Reply::AlreadyRevoked(pair) => (pair, true),
+        _ => return Err(ControlError::Unexpected.into()),
     };
     settings.printer.event(
-        &json!({"event": "revoked", "pair": pair.pair, "name": pair.name}),
+        &json!({"event": "revoked", "pair": pair.pair, "name": pair.name, "already": already}),
         || {
-            format!(
-                "Revoked '{}' ({}). It can read nothing any more.",
-                pair.name, pair.pair
-            )
+            let (name, id) = (&pair.name, &pair.pair);
+            if already {
+                format!("'{name}' ({id}) was already revoked. It can read nothing.")
+            } else {
+                format!("Revoked '{name}' ({id}). It can read nothing any more.")
+            }
         },
     )?;
     Ok(ExitStatus::Success)

@@ -10,10 +10,9 @@ use crate::{
 /// Prints the version.
 pub(super) fn version(settings: &Settings) -> Result<ExitStatus, ServerError> {
     let version = env!("CARGO_PKG_VERSION");
-    settings
-        .printer
-        .event(&json!({"event": "version", "version": version}), || {
-            format!("healthsync-server {version}")
-        })?;
+    settings.printer.event(
+        &json!({"event": "version", "name": "healthsync-server", "version": version}),
+        || format!("healthsync-server {version}"),
+    )?;
     Ok(ExitStatus::Success)
 }

@@ -134,6 +134,8 @@ pub enum Reply {
     Revoked(PairLine),
     /// The pair may read this from now on.
     Allowed(PairLine),
+    /// The pair was revoked before; nothing of it came back.
+    AlreadyRevoked(PairLine),
     /// It is done.
     Done,
     /// It failed.
@@ -280,6 +282,7 @@ impl fmt::Debug for Reply {
             Self::Status(_) => "Status",
             Self::Revoked(_) => "Revoked",
             Self::Allowed(_) => "Allowed",
+            Self::AlreadyRevoked(_) => "AlreadyRevoked",
             Self::Done => "Done",
             Self::Error(_) => "Error",
         })

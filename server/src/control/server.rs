@@ -6,7 +6,7 @@ use healthsync_core::{api::ScopeInfo, query::Query, report::Hint as _};
 use healthsync_pairing::{
     enroll::host::{Approval, HostEvent, Window, WindowOptions},
     secret::Secret,
-    trust::Scope,
+    trust::{Scope, State, TrustError},
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -259,8 +259,28 @@ async fn refuse(app: &Arc<App>) -> Result<Vec<Reply>, ServerError> {
 
 async fn revoke(app: &Arc<App>, name: String) -> Result<Vec<Reply>, ServerError> {
     let trust = Arc::clone(app.trust());
-    let record = app.blocking(move || trust.revoke(&name)).await??;
-    Ok(vec![Reply::Revoked(PairLine::from(&record))])
+    let reply = app
+        .blocking(move || {
+            // A revoked pair has given its name away; the one revoked last is meant.
+            let before = trust
+                .pairs()?
+                .into_iter()
+                .filter(|record| record.state == State::Revoked)
+                .filter(|record| record.name == name || record.pair.to_string() == name)
+                .max_by_key(|record| record.created_at);
+            let record = match (trust.revoke(&name), &before) {
+                (Err(TrustError::NotFound(_)), Some(old)) => trust.revoke(&old.pair.to_string())?,
+                (revoked, _) => revoked?,
+            };
+            let line = PairLine::from(&record);
+            Ok::<_, TrustError>(if before.is_some_and(|old| old.pair == record.pair) {
+                Reply::AlreadyRevoked(line)
+            } else {
+                Reply::Revoked(line)
+            })
+        })
+        .await??;
+    Ok(vec![reply])
 }
 
 /// Limits whose types are names of this server's.
@@ -332,8 +352,6 @@ async fn pause(app: &Arc<App>, paused: bool) -> Result<Vec<Reply>, ServerError> 
 }
 
 async fn status(app: &Arc<App>) -> Result<StatusLine, ServerError> {
-    use healthsync_pairing::trust::State;
-
     let trust = Arc::clone(app.trust());
     let records = app.blocking(move || trust.pairs()).await??;
     let active = records

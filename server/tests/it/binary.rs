@@ -175,15 +175,37 @@ fn usage_errors_exit_with_2() {
         "pair --json --seconds 5",
         "approve --json 12",
         "pair HS1:ABCDEF --json",
+        "pair --pngHS1:ABCDEF --json",
+        "start --passphrase=ABCDEF --json",
+        "start --passphrase ABCDEF",
         "start --json --listen 127.0.0.1:0 --listen [::1]:0",
     ] {
         let output = home.run(line);
         assert_eq!(output.status.code(), Some(2), "{line}");
         if line.contains("--json") {
             assert_eq!(last_event(&output)["event"], "error", "{line}");
+            assert!(output.stderr.is_empty(), "{line}");
         }
-        assert!(!String::from_utf8_lossy(&output.stdout).contains("ABCDEF"));
+        for text in [&output.stdout, &output.stderr] {
+            assert!(!String::from_utf8_lossy(text).contains("ABCDEF"), "{line}");
+        }
     }
+    let missing = last_event(&home.run("import --json"));
+    assert_eq!(
+        (&missing["code"], &missing["message"], &missing["hint"]),
+        (
+            &"USAGE".into(),
+            &"the following required arguments were not provided: <FILE>...".into(),
+            &"run `healthsync-server help import`".into()
+        )
+    );
+    let told = home.run("import").stderr;
+    let told = String::from_utf8_lossy(&told);
+    for word in ["<FILE>...", "USAGE", "healthsync-server help import"] {
+        assert!(told.contains(word), "{told}");
+    }
+    let secret = last_event(&home.run("start --json --passphrase ABCDEF"));
+    assert_eq!(secret["code"], "SECRET_IN_ARGV");
     assert_eq!(home.run("--version").status.code(), Some(0));
     assert_eq!(
         last_event(&home.run("version --json"))["version"],

@@ -191,12 +191,19 @@ async fn device_is_paired_by_the_digits_that_it_shows() {
     };
     assert_eq!(line.state, "revoked");
     let late = Request::Allow {
-        name: line.pair,
+        name: line.pair.clone(),
         limits: Limits::default(),
         all: true,
     };
     let late = desk.ask_once(&late).await;
     assert_eq!(code(&late.expect_err("too late")), "PAIR_REFUSED");
+    for name in ["Anna".to_owned(), record.pair.to_string()] {
+        let again = desk.ask_once(&Request::Revoke { name }).await;
+        let Ok(Reply::AlreadyRevoked(again)) = again else {
+            panic!("not known as revoked: {again:?}");
+        };
+        assert_eq!(again.pair, line.pair);
+    }
     desk.close().await;
 }
 
