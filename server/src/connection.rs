@@ -8,6 +8,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::Request};
+use healthsync_core::api::Code;
 use healthsync_pairing::{
     id::PairId,
     renewal,
@@ -23,6 +24,7 @@ use hyper_util::{
     server::graceful::GracefulConnection,
 };
 use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     sync::broadcast::{self, error::RecvError},
     time::Instant,
@@ -34,6 +36,8 @@ use crate::{
     app::App,
     gate::{self, Guest},
     limits::Limits,
+    refusal::ApiError,
+    withheld::Withheld,
 };
 
 /// An answer that revokes its own pair gets so long to be made and to leave: the key is deleted
@@ -41,6 +45,9 @@ use crate::{
 const LAST_WORD: Duration = Duration::from_secs(5);
 /// A field or two more than any honest client sends.
 const HEADERS: usize = 64;
+
+/// What a peer may still send after the answer that refuses its request.
+const UNREAD_BYTES: u64 = 1024 * 1024;
 
 /// What a connection shares with the others.
 #[derive(Debug)]
@@ -94,23 +101,32 @@ pub async fn serve(parts: Parts, stream: TlsStream<TcpStream>, peer: Peer) {
         revocations,
         stop,
     };
-    let io = TokioIo::new(stream);
     let ended = if is_h2 {
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.streams)
             .max_header_list_size(limits.header_bytes)
             .keep_alive_interval(limits.idle / 2)
-            .serve_connection(io, service);
+            .serve_connection(TokioIo::new(stream), service);
         watch.until_end(pin!(connection)).await
     } else {
-        let connection = http1::Builder::new()
+        let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header)
             .max_headers(HEADERS)
             .max_header_size(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX))
-            .serve_connection(io, service);
-        watch.until_end(pin!(connection)).await
+            .serve_connection(TokioIo::new(Withheld::new(stream)), service);
+        let ended = watch.until_end(Pin::new(&mut connection)).await;
+        if let End::Closed(Err(error)) = &ended {
+            let parts = connection.into_parts();
+            let (stream, withheld) = parts.io.into_inner().into_parts();
+            // Who sent nothing has asked nothing: a connection at rest just ends.
+            let is_slow = error.is_timeout() && !parts.read_buf.is_empty();
+            if withheld.is_some() || is_slow {
+                refuse(&app, &guest.peer, stream, error).await;
+            }
+        }
+        ended
     };
     match ended {
         End::Closed(Ok(())) => {}
@@ -121,6 +137,58 @@ pub async fn serve(parts: Parts, stream: TlsStream<TcpStream>, peer: Peer) {
             tracing::info!(pair = %guest.peer.pair, reason, "a connection was cut");
         }
     }
+}
+
+/// Answers a request whose head hyper could not read, as the last thing on the connection.
+async fn refuse(app: &App, peer: &Peer, stream: TlsStream<TcpStream>, error: &hyper::Error) {
+    let limits = app.limits();
+    let refusal = if error.is_timeout() {
+        let seconds = limits.header.as_secs();
+        ApiError::new(
+            Code::RequestTimeout,
+            format!("the header of the request had no end within {seconds} s"),
+        )
+    } else if error.is_parse_too_large() {
+        let kib = limits.header_bytes / 1024;
+        ApiError::new(
+            Code::HeadersTooLarge,
+            format!("the header of a request has at most {kib} KiB and {HEADERS} fields"),
+        )
+    } else {
+        ApiError::new(
+            Code::BadRequest,
+            format!("the request is not valid HTTP/1.1: {error}"),
+        )
+    };
+    let id = gate::request_id(app);
+    tracing::info!(
+        request = id,
+        pair = %peer.pair,
+        status = refusal.status().as_u16(),
+        reason = %error,
+        "a request could not be read"
+    );
+    let date = jiff::Timestamp::from_second(app.environment().clock.now())
+        .ok()
+        .and_then(|now| {
+            let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+            printer.timestamp_to_rfc9110_string(&now).ok()
+        })
+        .unwrap_or_default();
+    let answer = refusal.last_answer(&id, &date);
+    let said = tokio::time::timeout(LAST_WORD, last_word(stream, &answer)).await;
+    if let Ok(Err(error)) = said {
+        tracing::debug!(request = id, %error, "the peer did not wait for its answer");
+    }
+}
+
+/// Writes `answer`, ends the stream, and takes what the peer still sends: a socket that is closed
+/// over unread bytes may take the answer with it.
+async fn last_word(mut stream: TlsStream<TcpStream>, answer: &[u8]) -> std::io::Result<()> {
+    stream.write_all(answer).await?;
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream.take(UNREAD_BYTES), &mut tokio::io::sink()).await?;
+    Ok(())
 }
 
 /// How a connection ended.

@@ -289,7 +289,8 @@ fn keep(from: &HeaderMap, to: &mut HeaderMap) {
     }
 }
 
-fn request_id(app: &App) -> String {
+/// A new request id.
+pub fn request_id(app: &App) -> String {
     let mut bytes = [0_u8; 8];
     if app.environment().entropy.fill(&mut bytes).is_err() {
         tracing::warn!("no randomness for a request id");

@@ -27,3 +27,4 @@ pub mod refusal;
 pub mod routes;
 pub mod settings;
 pub mod strangers;
+pub mod withheld;

@@ -10,7 +10,7 @@ use axum::{
 use healthsync_core::api::{Code, ErrorBody};
 use healthsync_pairing::trust::Refusal;
 
-use crate::error::ServerError;
+use crate::{error::ServerError, gate::REQUEST_ID};
 
 /// A request that is refused or failed.
 #[derive(Clone, Debug)]
@@ -68,9 +68,7 @@ impl ApiError {
             .unwrap_or(StatusCode::FORBIDDEN)
     }
 
-    /// The answer on the wire.
-    pub fn answer(self, request_id: &str) -> Response {
-        let status = self.status();
+    fn body(self, request_id: &str) -> Vec<u8> {
         let body = ErrorBody {
             code: self.code.as_str().to_owned(),
             message: self.message,
@@ -78,7 +76,33 @@ impl ApiError {
             request_id: request_id.to_owned(),
         };
         // Strings alone cannot fail to become JSON.
-        let text = serde_json::to_vec(&body).unwrap_or_default();
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+
+    /// The bytes of the last answer on a connection whose HTTP/1.1 could not be read.
+    pub fn last_answer(self, request_id: &str, date: &str) -> Vec<u8> {
+        let status = self.status();
+        let body = self.body(request_id);
+        let mut bytes = format!(
+            "HTTP/1.1 {status}\r\n\
+             content-type: application/json\r\n\
+             content-length: {length}\r\n\
+             cache-control: no-store\r\n\
+             x-content-type-options: nosniff\r\n\
+             {REQUEST_ID}: {request_id}\r\n\
+             date: {date}\r\n\
+             connection: close\r\n\r\n",
+            length = body.len(),
+        )
+        .into_bytes();
+        bytes.extend(body);
+        bytes
+    }
+
+    /// The answer on the wire.
+    pub fn answer(self, request_id: &str) -> Response {
+        let status = self.status();
+        let text = self.body(request_id);
         let mut response = Response::new(Body::from(text));
         *response.status_mut() = status;
         response.headers_mut().insert(

@@ -80,6 +80,9 @@ codes! {
     /// The body is larger than any request needs.
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", Some(413), 1,
         "send a smaller request";
+    /// The header of the request is larger than any request needs.
+    HeadersTooLarge = "HEADERS_TOO_LARGE", Some(431), 1,
+        "send fewer and shorter header fields, and a shorter path";
     /// The body is not JSON.
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", Some(415), 1,
         "send the body with `Content-Type: application/json`";

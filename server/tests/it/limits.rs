@@ -26,6 +26,18 @@ async fn exchange(device: &Device, head: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// The body of a refusal, whose request id is that of the header.
+fn refusal(answer: &str) -> serde_json::Value {
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    let id = body["requestId"].as_str().expect("an id");
+    assert!(
+        head.contains(&format!("healthsync-request-id: {id}")),
+        "{head}"
+    );
+    body
+}
+
 fn short() -> Limits {
     Limits {
         header: Duration::from_millis(200),
@@ -42,30 +54,51 @@ async fn absurd_requests_are_refused_at_once() {
     let post =
         "POST /api/v1/health/data HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\n";
     let long = "x".repeat(20_000);
-    for (head, status) in [
-        (format!("{post}Content-Length: 2147483648\r\n\r\n{{"), "413"),
-        (format!("{post}Content-Length: -1\r\n\r\n"), "400"),
+    for (head, status, code) in [
+        (
+            format!("{post}Content-Length: 2147483648\r\n\r\n{{"),
+            "413",
+            "PAYLOAD_TOO_LARGE",
+        ),
+        (
+            format!("{post}Content-Length: -1\r\n\r\n"),
+            "400",
+            "BAD_REQUEST",
+        ),
         (
             format!("{post}Content-Length: 99999999999999999999999\r\n\r\n"),
             "400",
+            "BAD_REQUEST",
         ),
         (
             format!("{post}Content-Length: 5\r\nContent-Length: 6\r\n\r\n"),
             "400",
+            "BAD_REQUEST",
         ),
-        (format!("{post}Transfer-Encoding: gzip\r\n\r\n"), "400"),
+        (
+            format!("{post}Transfer-Encoding: gzip\r\n\r\n"),
+            "400",
+            "BAD_REQUEST",
+        ),
         (
             format!("{post}Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
             "400",
+            "BAD_REQUEST",
         ),
         (
             "GET /api/v1/status HTTP/1.1\r\nHost: HOST\r\nHost: evil.example\r\n\r\n".to_owned(),
             "421",
+            "MISDIRECTED_REQUEST",
         ),
-        ("GET /api/v1/status HTTP/1.1\r\n\r\n".to_owned(), "421"),
+        (
+            "GET /api/v1/status HTTP/1.1\r\n\r\n".to_owned(),
+            "421",
+            "MISDIRECTED_REQUEST",
+        ),
         (
             format!("GET /api/v1/status HTTP/1.1\r\nHost: HOST\r\nX: {long}\r\n\r\n"),
             "431",
+            "HEADERS_TOO_LARGE",
         ),
         (
             format!(
@@ -73,14 +106,22 @@ async fn absurd_requests_are_refused_at_once() {
                 "A: b\r\n".repeat(100)
             ),
             "431",
+            "HEADERS_TOO_LARGE",
         ),
-        ("\u{16}\u{3}\u{1} nonsense\r\n\r\n".to_owned(), "400"),
+        (
+            "\u{16}\u{3}\u{1} nonsense\r\n\r\n".to_owned(),
+            "400",
+            "BAD_REQUEST",
+        ),
     ] {
         let answer = exchange(&device, &head).await;
         assert!(
             answer.starts_with(&format!("HTTP/1.1 {status}")),
             "{head:.120} -> {answer:.120}"
         );
+        let body = refusal(&answer);
+        assert_eq!(body["code"], code, "{head:.120} -> {answer}");
+        assert!(body["hint"].is_string(), "{answer}");
     }
     assert_eq!(device.get("/api/v1/status").await.status(), 200);
     house.close().await;
@@ -96,7 +137,16 @@ async fn slow_peers_are_let_go() {
         "GET /api/v1/status HTTP/1.1\r\nHost: HOST\r\nX-Slow: ",
     )
     .await;
-    assert!(!answer.contains("200 OK"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert_eq!(refusal(&answer)["code"], "REQUEST_TIMEOUT");
+    // The same after a request that was answered.
+    let answer = exchange(
+        &device,
+        "GET /api/v1/status HTTP/1.1\r\nHost: HOST\r\n\r\nGET /api/v1/status HTTP/1.1\r\nX: ",
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("HTTP/1.1 408"), "{answer}");
     // Nothing at all.
     assert_eq!(exchange(&device, "").await, "");
     // A body that does not come.
