@@ -7,6 +7,7 @@ pub mod address;
 pub mod ca;
 pub mod certificate;
 pub mod credentials;
+pub mod defence;
 pub mod device;
 pub mod discovery;
 pub mod enroll;

@@ -25,6 +25,7 @@ use super::{
     wire::{FRAME_TIME, Wire, WireError, body},
 };
 use crate::{
+    defence::{Defence, holds},
     device::verify_p256,
     id::{KeyDigest, PairId},
     trust::{NewPair, Trust},
@@ -155,7 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
         let tag = hello_without_tag(&f1)
             .and_then(|covered| transcript.hello_tag(covered))
             .map_err(|_| NOT_OURS)?;
-        if !equal(&tag, &hello.tag) {
+        if holds(Defence::HelloTag) && !equal(&tag, &hello.tag) {
             return Err(NOT_OURS);
         }
         granted(self.admission.greet(), &self.closing)?;
