@@ -1,0 +1,11 @@
+//! What `discover` takes.
+
+use clap::Args;
+
+/// `discover`.
+#[derive(Debug, Args)]
+pub(crate) struct Discover {
+    /// How many seconds to listen
+    #[arg(long, value_name = "S", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub(crate) duration: u64,
+}

@@ -1,0 +1,110 @@
+//! What `fetch` takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// `fetch`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without a range: today. --start alone runs to now. A date as --end includes that day.
+Times are RFC 3339 (2026-01-10T08:00:00Z), local dates (2026-01-10), local times
+(2026-01-10T08:00), or now, today, yesterday. A sample belongs to the range in which it starts.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one flag of the command line"
+)]
+pub(crate) struct Fetch {
+    /// Types, separated by commas (`healthsync types` lists them), or `all` [default: all]
+    #[arg(
+        long,
+        short,
+        visible_alias = "type",
+        value_name = "TYPES",
+        value_delimiter = ','
+    )]
+    pub(crate) types: Vec<String>,
+    /// From this time on
+    #[arg(
+        long,
+        visible_alias = "from",
+        value_name = "TIME",
+        allow_hyphen_values = true
+    )]
+    pub(crate) start: Option<String>,
+    /// Up to this time
+    #[arg(
+        long,
+        visible_alias = "to",
+        value_name = "TIME",
+        allow_hyphen_values = true
+    )]
+    pub(crate) end: Option<String>,
+    /// The last N days, today included
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_600), conflicts_with_all = ["start", "end", "today", "yesterday"])]
+    pub(crate) days: Option<u32>,
+    /// The day of today
+    #[arg(long, conflicts_with_all = ["start", "end", "yesterday"])]
+    pub(crate) today: bool,
+    /// The day before
+    #[arg(long, conflicts_with_all = ["start", "end"])]
+    pub(crate) yesterday: bool,
+    /// Every type, and all time unless a range is given
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// At most N samples
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Only samples that came in under this name (`healthsync-server import --origin`)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) origin: Vec<String>,
+    /// Output format [default: by the ending of --output, else csv; ndjson with --json]
+    #[arg(long, short, value_name = "FORMAT")]
+    pub(crate) format: Option<OutputFormat>,
+    /// Write to a file, which appears complete or not at all
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace the output file if there is one
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
+    /// Field separator of CSV: one character, or `tab`
+    #[arg(long, value_name = "CHAR", allow_hyphen_values = true)]
+    pub(crate) delimiter: Option<String>,
+    /// Also write origin, device, creation date and metadata
+    #[arg(long)]
+    pub(crate) include_metadata: bool,
+}
+
+/// Endings that promise a format which we do not write.
+pub(crate) const OTHER_DATA: &[&str] = &[
+    "avro", "db", "duckdb", "feather", "gz", "html", "ods", "orc", "parquet", "pdf", "sqlite",
+    "xls", "xlsx", "xml", "yaml", "yml", "zip", "zst",
+];
+
+/// The formats, by the names of `core::format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// RFC 4180, with a header
+    Csv,
+    /// The same with tabs
+    Tsv,
+    /// One object: {status, samples, count, hasMore}
+    Json,
+    /// One object a line
+    Ndjson,
+    /// Arrow IPC stream
+    Arrow,
+}
+
+impl OutputFormat {
+    /// The name in `core::format`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Arrow => "arrow",
+        }
+    }
+}
