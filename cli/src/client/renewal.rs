@@ -31,7 +31,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::spawn_blocking, time::timeout};
 use tokio_rustls::client::TlsStream;
 
-use super::{Link, explain};
+use super::{Link, answer::explain};
 use crate::{
     config::{Server, make_private},
     error::CliError,

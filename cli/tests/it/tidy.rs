@@ -76,10 +76,6 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 /// Files over the limit, each with its reason.
 const LONG: &[(&str, &str)] = &[
     (
-        "cli/src/client.rs",
-        "asking, looking again and telling why share one list of addresses",
-    ),
-    (
         "core/src/store/scan/tests.rs",
         "tests of one query language over one store",
     ),
