@@ -12,6 +12,7 @@ use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 
 use crate::{
+    defence::{Defence, holds},
     device::{DeviceKey, is_p256},
     environment::Environment,
     id::PairId,
@@ -120,7 +121,9 @@ pub fn client_leaf(
     wanted
         .distinguished_name
         .push(DnType::CommonName, CLIENT_SUBJECT);
-    wanted.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    if holds(Defence::LeafProfile) {
+        wanted.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    }
     let name = client_name(pair).try_into().map_err(encoding)?;
     wanted.subject_alt_names.push(SanType::URI(name));
     sign(&wanted, spki, ca_key, ca)

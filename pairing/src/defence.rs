@@ -39,12 +39,74 @@ macro_rules! defences {
 
 // In the order of their names.
 defences! {
+    /// What a certificate says is shown as printable ASCII.
+    CertificateTexts = "certificate-texts",
+    /// Everything in the exchange is bound to its TLS channel.
+    ChannelBinding = "channel-binding",
     /// A client takes the server's random value only if it is the one committed to before.
     CommitCheck = "commit-check",
+    /// Only the digits of the channel that holds the slot let a device in.
+    DigitsCheck = "digits-check",
+    /// A key is enrolled only with its own signature over this exchange.
+    EnrolSignature = "enrol-signature",
+    /// When too many connections wait, the oldest that proved nothing goes.
+    EvictSilent = "evict-silent",
+    /// A certificate of the pair's CA enters only with the key in the record.
+    ExactKey = "exact-key",
     /// The first message proves the QR code's secret over this very channel.
     HelloTag = "hello-tag",
+    /// Only addresses of the local network are taken from a person.
+    HostAddresses = "host-addresses",
+    /// What is recorded today stays closed to a later quantum computer.
+    HybridKeyExchange = "hybrid-key-exchange",
+    /// A name that a peer chose holds letters, numbers and plain punctuation.
+    InertNames = "inert-names",
+    /// An invitation leads to addresses of the local network only.
+    InviteAddresses = "invite-addresses",
+    /// A server names addresses of the local network only.
+    IssuedAddresses = "issued-addresses",
+    /// A public key has one form: P-256, uncompressed.
+    KeyForm = "key-form",
+    /// A key that any record knows is not enrolled again.
+    KeyOnce = "key-once",
+    /// The CA writes the profile of a client's certificate: for clients alone.
+    LeafProfile = "leaf-profile",
+    /// No name shows four digits in a row.
+    MaskedDigits = "masked-digits",
+    /// A window lets one device in.
+    OneSlot = "one-slot",
+    /// No text of the peer before F7 becomes part of an error.
+    PeerText = "peer-text",
+    /// A retired key that is proved again suspends its pair.
+    RetiredKeys = "retired-keys",
+    /// A pair that nobody acknowledges is rolled back at its deadline.
+    RollBack = "roll-back",
+    /// The secret of the QR code is a key and never a message.
+    SecretDerived = "secret-derived",
     /// The client connects to the key in the QR code and to no other.
     SpkiPin = "spki-pin",
+    /// Nothing stands behind the fields of a frame.
+    StrictFrames = "strict-frames",
+    /// A copy of a certificate without its key changes no record.
+    SuspendAfterProof = "suspend-after-proof",
+    /// Keys without a record are deleted at start.
+    SweptKeys = "swept-keys",
+    /// The tags of an announcement change with its nonce.
+    TagNonce = "tag-nonce",
+    /// An announcement does not tell how many pairs there are.
+    TagsFilled = "tags-filled",
+    /// An announcement does not tell which pair was seen last.
+    TagsSorted = "tags-sorted",
+    /// The person at the host is told of a second device with the same code.
+    TellOfAnother = "tell-of-another",
+    /// Every configuration offers TLS 1.3 and nothing older.
+    Tls13Alone = "tls13-alone",
+    /// A client takes only a version that it offered.
+    VersionOffered = "version-offered",
+    /// So many connections wait before their proof, and so many of one address.
+    WaitingCap = "waiting-cap",
+    /// The pairing window proves that it has the key in the QR code.
+    WindowSignature = "window-signature",
 }
 
 /// Whether a defence is to be applied: always, but in a build that is made to break them.

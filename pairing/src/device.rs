@@ -14,7 +14,11 @@ use aws_lc_rs::{
     },
 };
 
-use crate::{id::KeyDigest, secret::Secret};
+use crate::{
+    defence::{Defence, holds},
+    id::KeyDigest,
+    secret::Secret,
+};
 
 /// Length of a DER `SubjectPublicKeyInfo` of P-256.
 pub const SPKI_LENGTH: usize = 91;
@@ -158,7 +162,8 @@ fn public_key(
         .split_at_checked(SPKI_PREFIX.len())
         .ok_or(InvalidSignature)?;
     let point = spki.get(SPKI_PREFIX.len() - 1..).ok_or(InvalidSignature)?;
-    if prefix != SPKI_PREFIX || coordinates.len() != 64 {
+    let is_ours = prefix == SPKI_PREFIX || !holds(Defence::KeyForm);
+    if !is_ours || coordinates.len() != 64 {
         return Err(InvalidSignature);
     }
     ParsedPublicKey::new(algorithm, point).map_err(|_| InvalidSignature)

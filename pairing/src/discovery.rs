@@ -17,6 +17,7 @@ use std::fmt::{self, Write as _};
 use aws_lc_rs::{constant_time, hmac};
 
 use crate::{
+    defence::{Defence, holds},
     environment::{EntropyUnavailable, Environment},
     secret::Secret,
 };
@@ -55,7 +56,9 @@ impl Recognizer {
         let mut text = [0; LABEL.len() + 8];
         let (label, rest) = text.split_at_mut(LABEL.len());
         label.copy_from_slice(LABEL);
-        rest.copy_from_slice(&nonce);
+        if holds(Defence::TagNonce) {
+            rest.copy_from_slice(&nonce);
+        }
         let mut tag = Tag::default();
         for (to, from) in tag.iter_mut().zip(hmac::sign(&key, &text).as_ref()) {
             *to = *from;
@@ -81,12 +84,19 @@ impl Announcement {
         environment: &Environment,
     ) -> Result<Self, EntropyUnavailable> {
         tags.truncate(MAX_TAGS);
-        while tags.is_empty() || !tags.len().is_multiple_of(FILL_TO) {
+        let fill_to = if holds(Defence::TagsFilled) {
+            FILL_TO
+        } else {
+            1
+        };
+        while tags.is_empty() || !tags.len().is_multiple_of(fill_to) {
             let mut tag = Tag::default();
             environment.entropy.fill(&mut tag)?;
             tags.push(tag);
         }
-        tags.sort_unstable();
+        if holds(Defence::TagsSorted) {
+            tags.sort_unstable();
+        }
         Ok(Self {
             nonce,
             tags,

@@ -161,7 +161,8 @@ async fn exchange(
             other => other,
         })?;
     let share = Share::read(body(&f2))?;
-    if share.version != VERSION || !share.share.is_empty() {
+    let offered = share.version == VERSION || !holds(Defence::VersionOffered);
+    if !offered || !share.share.is_empty() {
         return Err(EnrollError::Protocol);
     }
     transcript.add(&f2);

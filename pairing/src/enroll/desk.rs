@@ -24,7 +24,12 @@ use super::{
     host::{Approval, HostEvent},
     transcript::{Transcript, equal},
 };
-use crate::{id::KeyDigest, secret::Secret, trust::Scope};
+use crate::{
+    defence::{Defence, holds},
+    id::KeyDigest,
+    secret::Secret,
+    trust::Scope,
+};
 
 /// Seconds to type the digits.
 pub(crate) const DECISION_SECONDS: u8 = 60;
@@ -175,7 +180,11 @@ impl Desk {
             .filter(|one| one.origin == origin)
             .count();
         let only = (crowd >= MAX_WAITING_EACH).then_some(origin);
-        if only.is_some() || live.waiting.len() >= MAX_WAITING {
+        let is_full = only.is_some() || live.waiting.len() >= MAX_WAITING;
+        if is_full && holds(Defence::WaitingCap) {
+            if !holds(Defence::EvictSilent) {
+                return None;
+            }
             let oldest = live
                 .waiting
                 .iter()
@@ -216,7 +225,7 @@ impl Desk {
         else {
             return Entered::NobodyWaits;
         };
-        if equal(typed.as_bytes(), digits.as_bytes()) {
+        if equal(typed.as_bytes(), digits.as_bytes()) || !holds(Defence::DigitsCheck) {
             let issuing = Phase::Issuing { ticket: *ticket };
             if let Phase::Deciding { decision, .. } = std::mem::replace(&mut live.phase, issuing) {
                 // The device may have gone; then its connection closes the window.
@@ -303,7 +312,7 @@ impl Live {
     }
 
     fn another(&mut self) {
-        if !self.told_of_another {
+        if !self.told_of_another && holds(Defence::TellOfAnother) {
             self.told_of_another = true;
             self.tell(HostEvent::AnotherDevice);
         }
@@ -367,7 +376,7 @@ impl Admission {
 
     fn step(&self, grant: impl FnOnce(&mut Live, u64)) -> Step {
         self.with(|live| {
-            if matches!(live.phase, Phase::Open) {
+            if matches!(live.phase, Phase::Open) || !holds(Defence::OneSlot) {
                 grant(live, self.ticket);
                 Step::Granted
             } else {

@@ -283,10 +283,13 @@ fn check(
     enrol: &Enrol,
 ) -> Result<String, Fault> {
     let signed = transcript.enrol_message(&enrol.body_before_signature()?)?;
-    verify_p256(&enrol.spki, &signed, &enrol.signature).map_err(|_| BAD_ENROLMENT)?;
+    let proved = verify_p256(&enrol.spki, &signed, &enrol.signature).is_ok();
+    if !proved && holds(Defence::EnrolSignature) {
+        return Err(BAD_ENROLMENT);
+    }
     let name = name::parse(&enrol.name).ok_or(BAD_ENROLMENT)?;
     let key = KeyDigest::of_spki(&enrol.spki);
-    if trust.knows_key(&key) {
+    if trust.knows_key(&key) && holds(Defence::KeyOnce) {
         return Err(BAD_ENROLMENT);
     }
     if let Some(old) = &enrol.replaces {

@@ -8,6 +8,7 @@ use tokio::{
 };
 
 use super::frame::{self, Abort, HEADER, Malformed};
+use crate::defence::{Defence, holds};
 
 /// Each frame comes, or goes out, within this time.
 pub(super) const FRAME_TIME: Duration = Duration::from_secs(5);
@@ -54,7 +55,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             .await
             .map_err(WireError::Lost)?;
         let (found, length) = frame::header(header)?;
-        if found != kind && found != frame::kind::ABORT {
+        if found != kind && found != frame::kind::ABORT && holds(Defence::PeerText) {
             return Err(WireError::Malformed);
         }
         let mut whole = header.to_vec();
@@ -63,6 +64,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.0.read_exact(room).await.map_err(WireError::Lost)?;
         if found == kind {
             Ok(whole)
+        } else if !holds(Defence::PeerText) {
+            let text = String::from_utf8_lossy(&whole).into_owned();
+            Err(WireError::Lost(io::Error::other(text)))
         } else {
             Err(WireError::Aborted(Abort::read(body(&whole))?))
         }

@@ -51,7 +51,7 @@ pub fn configuration(
     let identity = identity(&credentials.key, credentials.leaf.clone()).map_err(refused)?;
     let mut wanted =
         ClientConfig::builder_with_details(super::provider(), super::time(environment))
-            .with_protocol_versions(super::VERSIONS)
+            .with_protocol_versions(super::versions())
             .map_err(refused)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))

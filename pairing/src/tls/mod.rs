@@ -13,15 +13,30 @@ use std::{sync::Arc, time::Duration};
 
 use rustls::{crypto::CryptoProvider, pki_types::UnixTime, time_provider::TimeProvider};
 
-use crate::environment::{Clock, Environment};
+use crate::{
+    defence::{Defence, holds},
+    environment::{Clock, Environment},
+};
 
 /// The one provider: aws-lc-rs, X25519MLKEM768 first.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    if !holds(Defence::HybridKeyExchange) {
+        let hybrid = rustls::NamedGroup::X25519MLKEM768;
+        provider.kx_groups.retain(|group| group.name() != hybrid);
+    }
+    Arc::new(provider)
 }
 
 /// The versions of every configuration.
-pub(crate) const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
+pub(crate) fn versions() -> &'static [&'static rustls::SupportedProtocolVersion] {
+    const TLS13: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13];
+    if holds(Defence::Tls13Alone) {
+        TLS13
+    } else {
+        rustls::ALL_VERSIONS
+    }
+}
 
 /// The protocol of a pairing window (RFC 7301).
 pub(crate) const PAIRING: &[u8] = b"healthsync-pair/1";

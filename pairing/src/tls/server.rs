@@ -19,7 +19,7 @@ pub(crate) fn data(
     let verifier = PairVerifier::new(credentials.pair, &credentials.ca, registry, environment)?;
     let configuration =
         ServerConfig::builder_with_details(super::provider(), super::time(environment))
-            .with_protocol_versions(super::VERSIONS)?
+            .with_protocol_versions(super::versions())?
             .with_client_cert_verifier(Arc::new(verifier))
             .with_cert_resolver(identity(&credentials.leaf_key, credentials.leaf.clone())?);
     Ok(hardened(configuration, &[b"h2", b"http/1.1"]))
@@ -33,7 +33,7 @@ pub(crate) fn pairing(
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let configuration =
         ServerConfig::builder_with_details(super::provider(), super::time(environment))
-            .with_protocol_versions(super::VERSIONS)?
+            .with_protocol_versions(super::versions())?
             .with_no_client_auth()
             .with_cert_resolver(identity(key, certificate)?);
     Ok(hardened(configuration, &[PAIRING]))

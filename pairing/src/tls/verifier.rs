@@ -22,6 +22,7 @@ use rustls::{
 
 use crate::{
     certificate::{Certificate, Validity, check_ca},
+    defence::{Defence, holds},
     environment::{Clock, Environment},
     id::{KeyDigest, PairId},
     trust::{Entry, Registry, State},
@@ -103,6 +104,7 @@ impl PairVerifier {
                     }
                 }
             }
+            Some(Place::Retired) if !holds(Defence::RetiredKeys) => Err(refused),
             Some(Place::Retired) => {
                 match self.registry.suspend(&pair) {
                     Ok(true) => tracing::warn!(
@@ -130,7 +132,7 @@ enum Place {
 
 impl Place {
     fn of(key: &KeyDigest, entry: &Entry) -> Option<Self> {
-        if entry.record.key == *key {
+        if entry.record.key == *key || !holds(Defence::ExactKey) {
             Some(Self::Present)
         } else if entry.next.as_ref().is_some_and(|next| next.key == *key) {
             Some(Self::Next)
@@ -163,6 +165,9 @@ impl ClientCertVerifier for PairVerifier {
             .web_pki
             .verify_client_cert(end_entity, intermediates, now)?;
         self.check_record(end_entity, seconds)?;
+        if !holds(Defence::SuspendAfterProof) {
+            self.arrived(end_entity)?;
+        }
         Ok(verified)
     }
 

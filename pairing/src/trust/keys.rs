@@ -16,6 +16,7 @@ use crate::{
     ca,
     certificate::Certificate,
     credentials::HostCredentials,
+    defence::{Defence, holds},
     device::{DeviceKey, SPKI_LENGTH},
     environment::Environment,
     id::{KeyDigest, PairId},
@@ -271,10 +272,10 @@ impl HostKeys {
                 .entry(&item.pair)
                 .map(|entry| entry.record.state);
             let swept = match state {
-                None => self.delete(&item.pair),
+                None if holds(Defence::SweptKeys) => self.delete(&item.pair),
                 Some(State::Revoked) if item.leaf_not_after <= now => self.delete(&item.pair),
                 Some(State::Revoked) if item.holds_ca_key => self.retire(&item.pair),
-                Some(_) => Ok(()),
+                _ => Ok(()),
             };
             if let Err(error) = swept {
                 tracing::warn!(%error, pair = %item.pair, "a left-over key is still there");

@@ -39,6 +39,7 @@ pub(crate) use registry::{Entry, Registry};
 use self::{keys::HostKeys, served::Served};
 use crate::{
     ca,
+    defence::{Defence, holds},
     device::DeviceKey,
     discovery::{Nonce, Tag},
     enroll::{
@@ -477,7 +478,7 @@ impl Trust {
 
     fn is_overdue(&self, entry: &Entry) -> bool {
         let now = self.environment.clock.now();
-        entry.deadline.is_some_and(|deadline| deadline <= now)
+        entry.deadline.is_some_and(|deadline| deadline <= now) && holds(Defence::RollBack)
     }
 
     /// Cuts the connections of a pair and tells who still waits for it.

@@ -1,8 +1,10 @@
 //! Whose client an announcement's tags tell, and when no longer.
 
+use std::fmt::Write as _;
+
 use healthsync_pairing::{
     credentials::{ClientCredentials, HostCredentials},
-    discovery::{Announcement, Recognizer},
+    discovery::{Announcement, Recognizer, random_name},
     enroll::host::Approval,
     keystore::KeyStore as _,
     secret::Secret,
@@ -64,4 +66,80 @@ async fn a_damaged_item_unmarks_one_pair() {
     let host = host.restart().await;
     host.trust.recognize();
     assert!(recognizes(&host, &good) && !recognizes(&host, &bad));
+}
+
+/// What everybody in the network hears: the server's own program is heard in a network namespace.
+#[tokio::test]
+async fn mdns_leaks_nothing() {
+    let host = Host::start().await;
+    let mut clients = Vec::new();
+    for name in ["Zoe-Laptop", "Ana-Phone", "heartRate"] {
+        clients.push((name, host.paired(name).await));
+        host.clock.turn(100);
+    }
+    let announced = |nonce, window| {
+        let tags = host.trust.tags(nonce);
+        let made = Announcement::new(nonce, tags, window, &host.environment()).expect("made");
+        made.to_txt()
+    };
+    let tags = |txt: &[(String, String)]| -> Vec<String> {
+        let strings = txt.iter().filter(|(key, _)| key.starts_with('t'));
+        let hex: String = strings.map(|(_, value)| value.as_str()).collect();
+        let tags = hex.as_bytes().chunks(16);
+        tags.map(|tag| String::from_utf8_lossy(tag).into_owned())
+            .collect()
+    };
+
+    // Hexadecimal digits, and nothing in them that has a meaning elsewhere.
+    let txt = announced([1; 8], true);
+    let heard = format!("{txt:?}");
+    for (key, value) in &txt {
+        assert!(["v", "n", "t0", "w"].contains(&key.as_str()), "{heard}");
+        assert!(
+            value.bytes().all(|digit| digit.is_ascii_hexdigit()),
+            "{heard}"
+        );
+    }
+    let hex = |bytes: &[u8]| {
+        bytes.iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("written");
+            text
+        })
+    };
+    for (name, client) in &clients {
+        for hidden in [
+            (*name).to_owned(),
+            hex(name.as_bytes()),
+            client.pair.to_string(),
+            hex(&client.pair.0[..8]),
+            hex(&client.key.digest().0[..8]),
+            hex(&client.discovery_key.expose()[..8]),
+        ] {
+            assert!(!heard.contains(&hidden), "{hidden} in {heard}");
+        }
+    }
+
+    // Not how many, not which was there last, and nothing that stays the same.
+    assert_eq!(tags(&txt).len(), 4, "three pairs");
+    assert!(tags(&txt).is_sorted());
+    let later = announced([2; 8], true);
+    assert!(
+        tags(&later).iter().all(|tag| !tags(&txt).contains(tag)),
+        "{heard}"
+    );
+    for count in [0_u8, 1, 4, 7] {
+        let tags = (1..=count).rev().map(|tag| [tag; 8]).collect();
+        let environment = host.environment();
+        let txt = Announcement::new([3; 8], tags, false, &environment)
+            .expect("made")
+            .to_txt();
+        let heard: Vec<_> = txt.iter().filter(|(key, _)| key == "t0").collect();
+        assert_eq!(heard[0].1.len() % (4 * 16), 0, "{count} pairs");
+        let tags: Vec<_> = heard[0].1.as_bytes().chunks(16).collect();
+        assert!(tags.is_sorted(), "{count} pairs");
+    }
+    let names: std::collections::BTreeSet<_> = (0..8)
+        .map(|_| random_name(&host.environment()).expect("a name"))
+        .collect();
+    assert_eq!(names.len(), 8);
 }

@@ -8,7 +8,8 @@ use healthsync_pairing::{
     device::DeviceKey,
     enroll::{
         frame::{
-            Abort, Enrol, HEADER, Hello, Mode, Pending, Share, hello_without_tag, kind, write_proof,
+            Abort, Enrol, HEADER, Hello, Issued, Mode, Pending, Share, hello_without_tag, kind,
+            write_proof,
         },
         transcript::{EXPORTER_LABEL, Transcript},
     },
@@ -102,6 +103,7 @@ pub(crate) struct FakeHost {
     listener: TcpListener,
     configuration: Arc<ServerConfig>,
     key: KeyDigest,
+    certificate: Vec<u8>,
     address: SocketAddr,
 }
 
@@ -109,19 +111,48 @@ impl FakeHost {
     pub(crate) async fn new(alpn: &[&str], environment: &Environment) -> Self {
         let key = DeviceKey::generate().expect("a key");
         let certificate = ca::window_certificate(&key, environment).expect("a certificate");
+        Self::with(alpn, &key, certificate).await
+    }
+
+    /// Shows a certificate whose key it does not have.
+    pub(crate) async fn showing(alpn: &[&str], certificate: Vec<u8>) -> Self {
+        let key = DeviceKey::generate().expect("a key");
+        Self::with(alpn, &key, certificate).await
+    }
+
+    /// What anybody who connects gets to see.
+    pub(crate) fn certificate(&self) -> Vec<u8> {
+        self.certificate.clone()
+    }
+
+    /// The invitation of another host, with the way to this one.
+    pub(crate) fn invite_for(&self, other: &Self) -> Invite {
+        Invite {
+            addresses: vec![self.address],
+            ..other.invite()
+        }
+    }
+
+    async fn with(alpn: &[&str], key: &DeviceKey, certificate: Vec<u8>) -> Self {
+        let signer = rustls::crypto::aws_lc_rs::sign::any_ecdsa_type(&private(key));
+        // Nobody compares the certificate with the key here.
+        let identity = rustls::sign::CertifiedKey::new(
+            vec![CertificateDer::from(certificate.clone())],
+            signer.expect("a key"),
+        );
         let mut configuration = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("TLS 1.3")
             .with_no_client_auth()
-            .with_single_cert(vec![CertificateDer::from(certificate)], private(&key))
-            .expect("an identity");
+            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(identity)));
         configuration.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         Self {
             address: listener.local_addr().expect("an address"),
             listener,
             configuration: Arc::new(configuration),
-            key: key.digest(),
+            key: Certificate::from_der(&certificate).expect("one").key,
+            certificate,
         }
     }
 
@@ -160,9 +191,13 @@ pub(crate) struct End<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> End<S> {
     pub(crate) async fn send(&mut self, frame: &[u8]) {
-        self.stream.write_all(frame).await.expect("sent");
-        self.stream.flush().await.expect("sent");
+        assert!(self.try_send(frame).await, "the other end is gone");
+    }
+
+    /// Whether it went out.
+    pub(crate) async fn try_send(&mut self, frame: &[u8]) -> bool {
         self.transcript.add(frame);
+        self.stream.write_all(frame).await.is_ok() && self.stream.flush().await.is_ok()
     }
 
     /// The next frame; `None` when the other end closes.
@@ -188,6 +223,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> End<S> {
 impl End<server::TlsStream<TcpStream>> {
     /// F1 to F5, properly; gives the nonce that was committed to.
     pub(crate) async fn up_to_enrol(&mut self) -> [u8; 32] {
+        self.enrolment().await.0
+    }
+
+    /// F1 to F7, properly but for what `change` does to F7.
+    pub(crate) async fn up_to_issued(
+        &mut self,
+        environment: &Environment,
+        change: impl FnOnce(&mut Issued),
+    ) {
+        let (nonce, enrol) = self.enrolment().await;
+        self.pending(nonce).await;
+        let pair = self.transcript.pair_id().expect("an id");
+        let authority = ca::authority(&pair, environment).expect("a CA");
+        let (key, certificate) = (&authority.key, &authority.certificate);
+        let leaf = ca::client_leaf(key, certificate, &pair, &enrol.spki, 30, environment);
+        let mut issued = Issued {
+            leaf: leaf.expect("a leaf"),
+            ca: authority.certificate,
+            renew_after: 0,
+            addresses: Vec::new(),
+            server_name: b"Fake".to_vec(),
+        };
+        change(&mut issued);
+        self.send(&issued.write().expect("F7")).await;
+    }
+
+    async fn enrolment(&mut self) -> ([u8; 32], Enrol) {
         let nonce = [7; 32];
         assert_eq!(self.receive().await.expect("F1")[0], kind::HELLO);
         self.share(&nonce).await;
@@ -195,8 +257,9 @@ impl End<server::TlsStream<TcpStream>> {
         let proof = self.transcript.server_proof().expect("a proof");
         self.send(&write_proof(kind::CONFIRM, &proof).expect("F4"))
             .await;
-        assert_eq!(self.receive().await.expect("F5")[0], kind::ENROL);
-        nonce
+        let f5 = self.receive().await.expect("F5");
+        assert_eq!(f5[0], kind::ENROL);
+        (nonce, Enrol::read(&f5[HEADER..]).expect("F5"))
     }
 
     pub(crate) async fn share(&mut self, nonce: &[u8; 32]) {
@@ -216,15 +279,16 @@ impl End<server::TlsStream<TcpStream>> {
 
 /// A device of the test's own making, connected to a real window.
 pub(crate) async fn connect(invite: &Invite) -> End<client::TlsStream<TcpStream>> {
-    let tcp = TcpStream::connect(invite.addresses[0])
-        .await
-        .expect("connected");
+    try_connect(invite).await.expect("a handshake")
+}
+
+/// The same, if the window is still open.
+pub(crate) async fn try_connect(invite: &Invite) -> Option<End<client::TlsStream<TcpStream>>> {
+    let tcp = TcpStream::connect(invite.addresses[0]).await.ok()?;
     let configuration = Arc::new(client(&["healthsync-pair/1"], None));
     let name = ServerName::IpAddress(invite.addresses[0].ip().into());
-    let stream = TlsConnector::from(configuration)
-        .connect(name, tcp)
-        .await
-        .expect("a handshake");
+    let connected = TlsConnector::from(configuration).connect(name, tcp).await;
+    let stream = connected.ok()?;
     let mut exporter = [0; 32];
     let connection = stream.get_ref().1;
     connection
@@ -233,10 +297,10 @@ pub(crate) async fn connect(invite: &Invite) -> End<client::TlsStream<TcpStream>
     let chain = connection.peer_certificates().expect("a certificate");
     let key = Certificate::from_der(&chain[0]).expect("a certificate").key;
     let secret = Secret::new(invite.secret.expose().to_vec());
-    End {
+    Some(End {
         transcript: Transcript::new(exporter, &key, &secret),
         stream,
-    }
+    })
 }
 
 impl End<client::TlsStream<TcpStream>> {

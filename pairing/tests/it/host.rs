@@ -211,6 +211,12 @@ impl Host {
     }
 }
 
+/// The invitation of a window once more: somebody photographed it.
+pub(crate) fn again(window: &Window) -> Invite {
+    let text = String::from_utf8(window.text.expose().to_vec()).expect("text");
+    Invite::parse(&text).expect("an invitation")
+}
+
 pub(crate) struct Device {
     pub(crate) key: KeyDigest,
     pub(crate) events: mpsc::UnboundedReceiver<Event>,

@@ -7,15 +7,22 @@
 )]
 
 mod data_port;
+mod defences;
 mod discovery;
+mod downgrade;
 mod fake;
 mod host;
 mod life;
+mod middle;
 mod misbehaving_client;
 mod misbehaving_server;
+mod names;
 mod pairing;
+mod photo_race;
 mod renewal;
+mod rogue_qr;
 mod secret_confinement;
 #[cfg(target_os = "linux")]
 mod secret_service;
+mod seeded;
 mod vectors;

@@ -1,6 +1,7 @@
 //! Devices that a host must not let in.
 
 use healthsync_pairing::{
+    certificate,
     device::DeviceKey,
     enroll::{
         frame::{Abort, Enrol, Replaces, kind, write_proof},
@@ -10,30 +11,23 @@ use healthsync_pairing::{
     trust::State,
 };
 
-use crate::{fake::connect, host::Host};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::{
+    fake::{End, connect},
+    host::Host,
+};
 
 /// Enrols with what `spoil` makes of a good F5; gives what the host says.
 async fn refused(spoil: impl Fn(&mut Enrol, &dyn Fn(&mut Enrol))) -> Option<Abort> {
-    let host = Host::start().await;
-    let (mut window, invite) = host.window(Approval::None);
-    let key = DeviceKey::generate().expect("a key");
-    let mut device = connect(&invite).await;
-    device.up_to_confirm(&invite).await;
-    let mut enrol = device.enrol(&key, b"device");
-    let sign = |enrol: &mut Enrol| device.sign(enrol, &key);
-    spoil(&mut enrol, &sign);
-    let frame = enrol.write().expect("F5");
-    device.send(&frame).await;
-    let said = device.abort().await;
-    assert_eq!(
-        window.events.recv().await,
-        Some(HostEvent::Closed {
-            code: "PAIRING_FAILED"
-        })
-    );
-    assert!(host.trust.pairs().expect("pairs").is_empty());
-    assert!(host.keys.0.items().is_empty());
-    said
+    refused_raw(|device| {
+        let key = DeviceKey::generate().expect("a key");
+        let mut enrol = device.enrol(&key, b"device");
+        spoil(&mut enrol, &|enrol| device.sign(enrol, &key));
+        enrol.write().expect("F5")
+    })
+    .await
 }
 
 #[tokio::test]
@@ -76,6 +70,109 @@ async fn enrol_policy() {
     for (what, spoil) in cases {
         assert_eq!(refused(spoil).await, Some(Abort::Refused), "{what}");
     }
+
+    // What the frame's own form does not hold: keys of other kinds, other lengths.
+    let spki = |algorithm| {
+        let key = rcgen::KeyPair::generate_for(algorithm).expect("a key");
+        rcgen::PublicKeyData::subject_public_key_info(&key)
+    };
+    let p256 = || spki(&rcgen::PKCS_ECDSA_P256_SHA256);
+    let body = |spki: &[u8], name: &[u8], rest: &[u8]| {
+        let length = u8::try_from(name.len()).expect("short");
+        [&[1; 32][..], spki, &[length], name, rest].concat()
+    };
+    let signed = [&[0][..], &[4; 64]].concat();
+    for (what, body) in [
+        (
+            "P-384",
+            body(&spki(&rcgen::PKCS_ECDSA_P384_SHA384), b"device", &signed),
+        ),
+        (
+            "P-521",
+            body(&spki(&rcgen::PKCS_ECDSA_P521_SHA512), b"device", &signed),
+        ),
+        (
+            "Ed25519",
+            body(&spki(&rcgen::PKCS_ED25519), b"device", &signed),
+        ),
+        (
+            "RSA",
+            body(&spki(&rcgen::PKCS_RSA_SHA256), b"device", &signed),
+        ),
+        ("no name", body(&p256(), b"", &signed)),
+        ("a name of 65 bytes", body(&p256(), &[b'a'; 65], &signed)),
+        (
+            "a signature too short",
+            body(&p256(), b"device", &signed[..64]),
+        ),
+        (
+            "a byte behind",
+            body(&p256(), b"device", &[&signed[..], &[0]].concat()),
+        ),
+        (
+            "r = 2",
+            body(&p256(), b"device", &[&[2][..], &[4; 64]].concat()),
+        ),
+        (
+            "r = 1 and nothing",
+            body(&p256(), b"device", &[&[1][..], &[4; 64]].concat()),
+        ),
+        ("nothing", Vec::new()),
+    ] {
+        let said = refused_raw(|_| frame(&body)).await;
+        assert_eq!(said, Some(Abort::Refused), "{what}");
+    }
+    // A good one with a byte behind it, which the signature does not cover.
+    let said = refused_raw(|device| {
+        let key = DeviceKey::generate().expect("a key");
+        let good = device.enrol(&key, b"device").write().expect("F5");
+        frame(&[&good[3..], &[0]].concat())
+    });
+    assert_eq!(said.await, Some(Abort::Refused));
+
+    // Whoever is enrolled gets a certificate for clients and for nothing else.
+    let host = Host::start().await;
+    let (_window, invite) = host.window(Approval::None);
+    let enrolled = host.device(invite, "device").outcome.await.expect("runs");
+    let issued = enrolled.expect("enrolled").credentials;
+    let now = host.environment().clock.now();
+    let judged = certificate::check_leaf(&issued.leaf, &issued.ca, false, now);
+    assert_eq!(judged, certificate::Validity::Valid);
+    let judged = certificate::check_leaf(&issued.leaf, &issued.ca, true, now);
+    assert!(matches!(judged, certificate::Validity::Untrusted(_)));
+    let leaf = certificate::Certificate::from_der(&issued.leaf).expect("one");
+    assert_eq!(
+        leaf.san,
+        [format!("URI:urn:healthsync:pair:{}", issued.pair)]
+    );
+    assert_eq!(
+        (leaf.subject.as_str(), leaf.is_ca),
+        ("healthsync-client", false)
+    );
+}
+
+/// An F5 with any body.
+fn frame(body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(body.len()).expect("short").to_be_bytes();
+    [&[kind::ENROL][..], &length, body].concat()
+}
+
+/// What the host says to this F5; then nothing is left of the device.
+async fn refused_raw(f5: impl FnOnce(&End<TlsStream<TcpStream>>) -> Vec<u8>) -> Option<Abort> {
+    let host = Host::start().await;
+    let (mut window, invite) = host.window(Approval::None);
+    let mut device = connect(&invite).await;
+    device.up_to_confirm(&invite).await;
+    let f5 = f5(&device);
+    device.send(&f5).await;
+    let said = device.abort().await;
+    let closed = HostEvent::Closed {
+        code: "PAIRING_FAILED",
+    };
+    assert_eq!(window.events.recv().await, Some(closed));
+    assert!(host.trust.pairs().expect("pairs").is_empty());
+    assert!(host.keys.0.items().is_empty());
+    said
 }
 
 #[tokio::test]
@@ -190,7 +287,7 @@ async fn versions_and_modes_are_answered() {
 }
 
 #[tokio::test]
-async fn burn_dos() {
+async fn garbage_over_tls_burns_nothing() {
     let host = Host::start().await;
     let (mut window, invite) = host.window(Approval::None);
     // More silent connections than may wait: the honest device comes through all the same.
@@ -234,16 +331,6 @@ async fn a_wrong_proof_takes_no_slot() {
             .expect("runs")
             .is_ok()
     );
-}
-
-#[tokio::test]
-async fn a_replayed_hello_is_worth_nothing_on_another_channel() {
-    let host = Host::start().await;
-    let (_window, invite) = host.window(Approval::None);
-    let hello = connect(&invite).await.hello(&invite);
-    let mut other = connect(&invite).await;
-    other.send(&hello).await;
-    assert_eq!(other.receive().await, None);
 }
 
 #[tokio::test]

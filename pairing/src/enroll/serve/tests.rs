@@ -264,7 +264,7 @@ async fn a_greeted_device_is_told_that_time_is_over() {
 
 /// Of two that are greeted the first proof takes the slot, the second is told so.
 #[tokio::test]
-async fn photo_race() {
+async fn the_first_proof_takes_the_slot() {
     let mut host = Host::new();
     let (mut first, mut second) = (host.device(), host.device());
     first.greet(&host.invite).await;
