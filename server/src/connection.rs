@@ -24,7 +24,7 @@ use hyper_util::{
     server::graceful::GracefulConnection,
 };
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
     sync::broadcast::{self, error::RecvError},
     time::Instant,
@@ -72,7 +72,14 @@ pub async fn serve(parts: Parts, stream: TlsStream<TcpStream>, peer: Peer) {
             return;
         }
     };
-    let guest = Guest::new(peer, exporter);
+    converse(parts, stream, Guest::new(peer, exporter), is_h2).await;
+}
+
+/// The same on any channel that was authenticated as `guest`.
+pub async fn converse<S>(parts: Parts, stream: S, guest: Arc<Guest>, is_h2: bool)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let limits = *parts.app.limits();
     let Parts {
         app,
@@ -140,7 +147,10 @@ pub async fn serve(parts: Parts, stream: TlsStream<TcpStream>, peer: Peer) {
 }
 
 /// Answers a request whose head hyper could not read, as the last thing on the connection.
-async fn refuse(app: &App, peer: &Peer, stream: TlsStream<TcpStream>, error: &hyper::Error) {
+async fn refuse<S>(app: &App, peer: &Peer, stream: S, error: &hyper::Error)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let limits = app.limits();
     let refusal = if error.is_timeout() {
         let seconds = limits.header.as_secs();
@@ -184,7 +194,10 @@ async fn refuse(app: &App, peer: &Peer, stream: TlsStream<TcpStream>, error: &hy
 
 /// Writes `answer`, ends the stream, and takes what the peer still sends: a socket that is closed
 /// over unread bytes may take the answer with it.
-async fn last_word(mut stream: TlsStream<TcpStream>, answer: &[u8]) -> std::io::Result<()> {
+async fn last_word<S>(mut stream: S, answer: &[u8]) -> std::io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     stream.write_all(answer).await?;
     stream.shutdown().await?;
     tokio::io::copy(&mut stream.take(UNREAD_BYTES), &mut tokio::io::sink()).await?;
