@@ -8,19 +8,25 @@ mod config;
 mod discover;
 mod fetch;
 mod keychain;
+mod logs;
 mod scan;
+mod status;
+mod types;
 
 use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 pub(crate) use self::{
-    cert::Cert,
+    cert::{Cert, Export},
     config::{Config, SettingKey},
     discover::Discover,
     fetch::{Fetch, OTHER_DATA, OutputFormat},
     keychain::Keychain,
+    logs::Logs,
     scan::Scan,
+    status::{Ping, Status},
+    types::{ListFormat, Types},
 };
 
 /// Fetch health data from a paired server over mutual TLS.
@@ -88,9 +94,11 @@ pub(crate) enum Command {
     #[command(visible_alias = "devices")]
     Servers,
     /// Test the connection and show what it proves
-    Status,
+    Status(Status),
+    /// Measure how long a small request takes there and back
+    Ping(Ping),
     /// List the health types that the server holds
-    Types,
+    Types(Types),
     /// Fetch samples as CSV, TSV, JSON, NDJSON or Arrow
     Fetch(Fetch),
     /// Look at the certificates of the pair
@@ -104,6 +112,31 @@ pub(crate) enum Command {
     /// Show or change the settings
     #[command(subcommand)]
     Config(Config),
+    /// Show what this program did here: commands, outcomes, durations
+    Logs(Logs),
     /// Print the version
     Version,
+}
+
+impl Command {
+    /// Its name in the record of what was done; `None` for those that only tell about the program.
+    pub(crate) const fn recorded(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Scan(_) => "scan",
+            Self::Discover(_) => "discover",
+            Self::Servers => "servers",
+            Self::Status(_) => "status",
+            Self::Ping(_) => "ping",
+            Self::Types(_) => "types",
+            Self::Fetch(_) => "fetch",
+            Self::Cert(Cert::Info { .. }) => "cert info",
+            Self::Cert(Cert::Export(_)) => "cert export",
+            Self::Cert(Cert::Renew { .. }) => "cert renew",
+            Self::Unpair => "unpair",
+            Self::Keychain(_) => "keychain clear",
+            Self::Config(Config::Set { .. }) => "config set",
+            Self::Config(Config::Reset { .. }) => "config reset",
+            Self::Config(_) | Self::Logs(_) | Self::Version => return None,
+        })
+    }
 }

@@ -20,6 +20,18 @@ pub(crate) fn refuse_secrets<'a>(
                 "a pairing code on the command line can be read by every user of this computer",
             ));
         }
+        // Options that documents of similar programs know.
+        if let Some(option) = ["--token", "--qr"].into_iter().find(|option| {
+            text.strip_prefix(option)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        }) {
+            return Err(CliError::new(
+                Code::SecretInArgv,
+                format!(
+                    "there is no {option}: a pairing code on the command line can be read by every user of this computer"
+                ),
+            ));
+        }
         if text == "--passphrase" || text.starts_with("--passphrase=") {
             return Err(CliError::new(
                 Code::SecretInArgv,
@@ -72,6 +84,9 @@ mod tests {
             (&["scan", " HS1:ABC%"], true),
             (&["scan", "--file", "'HS1:ABC%'"], true),
             (&["HS1:ABC%"], true),
+            (&["pair", "--token", "ABC%"], true),
+            (&["pair", "--qr", "{\"code\":\"ABC%\"}"], true),
+            (&["pair", "--qr={\"code\":\"ABC%\"}"], true),
             (&["status", "--passphrase", "ABC%"], true),
             (&["status", "--passphrase=ABC%"], true),
             (&["scan", "--text", "-"], false),

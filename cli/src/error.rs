@@ -21,6 +21,8 @@ pub(crate) struct CliError {
     /// The exit code is the whole answer: nothing went wrong.
     answer: bool,
     hint: Option<String>,
+    /// When the server says that trying again may help, in seconds.
+    retry_after: Option<u64>,
     #[source]
     source: Option<Cause>,
 }
@@ -34,6 +36,7 @@ impl CliError {
             exit: code.exit(),
             answer: false,
             hint: Some(code.advice().to_owned()),
+            retry_after: None,
             source: None,
         }
     }
@@ -81,6 +84,12 @@ impl CliError {
         self
     }
 
+    /// Adds when the server wants to be asked again.
+    pub(crate) fn retrying_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
     /// Says what this error prevented; it becomes the first cause.
     pub(crate) fn within(self, message: impl Into<String>) -> Self {
         Self {
@@ -89,6 +98,7 @@ impl CliError {
             exit: self.exit,
             answer: false,
             hint: self.hint.clone(),
+            retry_after: self.retry_after,
             source: Some(Box::new(self)),
         }
     }
@@ -96,6 +106,11 @@ impl CliError {
     /// The exit code of a command that ends with it.
     pub(crate) fn exit(&self) -> u8 {
         self.exit
+    }
+
+    /// In how many seconds the server wants to be asked again, if it said so.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.retry_after
     }
 
     /// stdout was closed by its reader: nothing is wrong.
@@ -142,6 +157,7 @@ fn passed_on(
         exit,
         answer: false,
         hint,
+        retry_after: None,
         source,
     }
 }

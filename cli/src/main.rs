@@ -16,10 +16,12 @@ mod client;
 mod commands;
 mod config;
 mod error;
+mod journal;
 mod keys;
 mod output;
 mod printer;
 mod range;
+mod renamed;
 mod scan;
 mod settings;
 
@@ -30,10 +32,12 @@ use std::{
 };
 
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, error::ErrorKind};
+use healthsync_core::api::Code;
 
 use crate::{
     args::{Cli, Global},
     error::CliError,
+    journal::Begun,
     printer::Printer,
     settings::{Env, Settings},
 };
@@ -54,7 +58,17 @@ fn main() -> ExitCode {
     };
     let printer = settings::printer(&cli.global, &env);
     log(printer);
-    let outcome = Settings::new(&cli.global, &env).and_then(|settings| run(&cli, &settings));
+    let outcome = Settings::new(&cli.global, &env).and_then(|settings| {
+        let begun = cli
+            .command
+            .recorded()
+            .map(|name| Begun::new(name, &settings));
+        let outcome = run(&cli, &settings);
+        if let Some(begun) = begun {
+            begun.end(&outcome, &settings);
+        }
+        outcome
+    });
     end(printer, outcome)
 }
 
@@ -85,39 +99,67 @@ fn parse(arguments: &[OsString], printer: Printer) -> Result<Cli, ExitCode> {
     } else {
         ColorChoice::Never
     };
-    let parsed = Cli::command()
-        .color(colour)
-        .try_get_matches_from(arguments)
+    let grammar = Cli::command().color(colour);
+    let parsed = grammar
+        .clone()
+        .try_get_matches_from(meant(arguments))
         .and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
-        if argv::may_be_a_code(&error) {
-            return end(
-                printer,
-                Err(CliError::new(
-                    healthsync_core::api::Code::SecretInArgv,
-                    "an argument that belongs to no option is not repeated here: a pairing code does not belong on the command line",
-                )),
-            );
-        }
         let is_help = matches!(
             error.kind(),
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
         );
-        if is_help || !printer.json {
+        let is_bare = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        if is_help || (is_bare && !printer.json) {
             // A closed stdout or stderr is nobody's to tell.
             drop(error.print());
             return ExitCode::from(if is_help { 0 } else { 2 });
         }
-        let text = error.render().to_string();
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let first = lines.next().unwrap_or("wrong command line");
-        let tip = lines.find_map(|line| line.strip_prefix("tip: "));
-        let error = CliError::usage(first.trim_start_matches("error: "));
-        let error = match tip {
-            Some(tip) => error.with_hint(tip),
-            None => error,
-        };
-        end(printer, Err(error))
+        end(printer, Err(usage(&error, &grammar, arguments)))
+    })
+}
+
+/// `-v` alone asks for the version, as with many programs; beside a command it is `--verbose`.
+fn meant(arguments: &[OsString]) -> Vec<OsString> {
+    match arguments {
+        [program, only] if only == "-v" => vec![program.clone(), OsString::from("--version")],
+        _ => arguments.to_vec(),
+    }
+}
+
+/// What is wrong with the command line, in one line, and what to type instead.
+fn usage(error: &clap::Error, grammar: &clap::Command, arguments: &[OsString]) -> CliError {
+    let command = arguments
+        .iter()
+        .skip(1)
+        .find_map(|word| grammar.find_subcommand(word));
+    let name = command.map(clap::Command::get_name);
+    if let Some(answer) = renamed::answer(error, name) {
+        return answer;
+    }
+    if argv::may_be_a_code(error) {
+        return CliError::new(
+            Code::SecretInArgv,
+            "an argument that belongs to no option is not repeated here: a pairing code does not belong on the command line",
+        );
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return CliError::usage("no command was given").with_hint("run `healthsync --help`");
+    }
+    let text = error.render().to_string();
+    let first: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let first = first.join(" ");
+    let tip = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("tip: "));
+    CliError::usage(first.strip_prefix("error: ").unwrap_or(&first)).with_hint(match (tip, name) {
+        (Some(tip), _) => tip.to_owned(),
+        (None, Some(name)) => format!("run `healthsync help {name}`"),
+        (None, None) => "run `healthsync --help`".to_owned(),
     })
 }
 
@@ -147,11 +189,7 @@ fn run(cli: &Cli, settings: &Settings) -> Result<(), CliError> {
         .enable_all()
         .build()
         .map_err(|error| {
-            CliError::new(
-                healthsync_core::api::Code::Internal,
-                "the system gives no threads",
-            )
-            .because(error)
+            CliError::new(Code::Internal, "the system gives no threads").because(error)
         })?;
     let outcome = runtime.block_on(async {
         tokio::select! {

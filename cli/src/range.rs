@@ -2,7 +2,7 @@
 
 use healthsync_core::{
     api::Code,
-    time::{self, Range, day_start},
+    time::{self, Calendar, Range, day_start},
 };
 use jiff::tz::TimeZone;
 
@@ -24,8 +24,20 @@ impl Stretch {
         if let Some(days) = fetch.days {
             return Ok(Range::days(days, zone, now_ms).into());
         }
+        if let Some(hours) = fetch.hours {
+            return Ok(Range::hours(hours, now_ms).into());
+        }
         if fetch.today {
             return Ok(Range::today(zone, now_ms).into());
+        }
+        for (is_meant, calendar) in [
+            (fetch.week, Calendar::Week),
+            (fetch.month, Calendar::Month),
+            (fetch.year, Calendar::Year),
+        ] {
+            if is_meant {
+                return Ok(Range::so_far(calendar, zone, now_ms).into());
+            }
         }
         if fetch.yesterday {
             return Ok(Self {
@@ -148,6 +160,23 @@ mod tests {
             (&["--today"], today),
             (&["--days", "1"], today),
             (&["--types", "all"], today),
+            (
+                &["--hours", "2"],
+                "from 2026-03-29T10:30:00Z to 2026-03-29T12:30:00Z",
+            ),
+            // Sunday the 29th ends the week that began on Monday the 23rd.
+            (
+                &["--week"],
+                "from 2026-03-22T23:00:00Z to 2026-03-29T22:00:00Z",
+            ),
+            (
+                &["--month"],
+                "from 2026-02-28T23:00:00Z to 2026-03-29T22:00:00Z",
+            ),
+            (
+                &["--all", "--year"],
+                "from 2025-12-31T23:00:00Z to 2026-03-29T22:00:00Z",
+            ),
             (&["--all"], "at any time"),
             (&["--all", "--today"], today),
             (

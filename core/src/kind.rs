@@ -3,11 +3,13 @@
 //! A name is what the documents call a type (`steps`, `weight`), else HealthKit's identifier
 //! without its prefix and with a small first letter. The store keeps names, never identifiers.
 
+mod group;
 mod table;
 
 use std::{fmt, sync::Arc};
 
-use table::{ALIASES, Entry, Form, TABLE};
+pub use self::group::Group;
+use self::table::{ALIASES, Entry, Form, TABLE};
 
 /// The stable name of a health type (`steps`, `heartRate`, `sleepAnalysis`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

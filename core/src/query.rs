@@ -17,7 +17,7 @@ pub struct Query {
     pub end_ms: Option<i64>,
     /// At most so many.
     pub limit: Option<u64>,
-    /// Skip so many first (only for the documented `POST /api/v1/health/data`).
+    /// Skip so many first.
     pub offset: u64,
     /// Go on behind this position.
     pub cursor: Option<Cursor>,

@@ -1,6 +1,10 @@
 //! Instants: milliseconds since 1970-01-01T00:00:00Z, and the words people use for them.
 
-use jiff::{Span, Timestamp, Zoned, civil, tz::TimeZone};
+use jiff::{
+    Span, Timestamp, Zoned,
+    civil::{self, Date},
+    tz::TimeZone,
+};
 
 use crate::{api::Code, report::Hint};
 
@@ -132,17 +136,54 @@ impl Range {
             end_ms: day_start(zone, now_ms, -1),
         }
     }
+
+    /// The local week (from Monday on), month or year so far, today included as a whole.
+    pub fn so_far(calendar: Calendar, zone: &TimeZone, now_ms: i64) -> Self {
+        let day = local_day(zone, now_ms);
+        let before = match calendar {
+            Calendar::Week => i64::from(day.weekday().to_monday_zero_offset()),
+            Calendar::Month => i64::from(day.day()) - 1,
+            Calendar::Year => i64::from(day.day_of_year()) - 1,
+        };
+        Self {
+            start_ms: day_start(zone, now_ms, before),
+            end_ms: day_start(zone, now_ms, -1),
+        }
+    }
+
+    /// The last `hours` hours, up to now.
+    pub fn hours(hours: u32, now_ms: i64) -> Self {
+        Self {
+            start_ms: now_ms.saturating_sub(i64::from(hours) * 3_600_000),
+            end_ms: now_ms,
+        }
+    }
 }
 
-/// First instant of the local day that lies `days_back` days before the day of `now_ms`. A day
-/// beyond the calendar gives the calendar's first (or last) instant.
-pub fn day_start(zone: &TimeZone, now_ms: i64, days_back: i64) -> i64 {
+/// A unit of the calendar of which today is a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calendar {
+    /// Monday to Sunday (ISO 8601).
+    Week,
+    /// From the first on.
+    Month,
+    /// From January 1 on.
+    Year,
+}
+
+fn local_day(zone: &TimeZone, now_ms: i64) -> Date {
     let now = Timestamp::from_millisecond(now_ms).unwrap_or(if now_ms < 0 {
         Timestamp::MIN
     } else {
         Timestamp::MAX
     });
-    let day = Zoned::new(now, zone.clone()).date();
+    Zoned::new(now, zone.clone()).date()
+}
+
+/// First instant of the local day that lies `days_back` days before the day of `now_ms`. A day
+/// beyond the calendar gives the calendar's first (or last) instant.
+pub fn day_start(zone: &TimeZone, now_ms: i64, days_back: i64) -> i64 {
+    let day = local_day(zone, now_ms);
     let start = 0_i64
         .checked_sub(days_back)
         .and_then(|days| Span::new().try_days(days).ok())

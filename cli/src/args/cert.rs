@@ -1,6 +1,8 @@
 //! What `cert` takes.
 
-use clap::Subcommand;
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Subcommand};
 
 /// `cert`.
 #[derive(Debug, Subcommand)]
@@ -11,6 +13,8 @@ pub(crate) enum Cert {
         #[arg(long)]
         ca: bool,
     },
+    /// Write certificates of the pair to stdout or a file; never a private key
+    Export(Export),
     /// Get a certificate for a new key now; other commands do it when less than a third of the
     /// life is left
     Renew {
@@ -18,4 +22,32 @@ pub(crate) enum Cert {
         #[arg(long)]
         check: bool,
     },
+}
+
+/// `cert export`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["leaf", "chain", "ca"]))]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one flag of the command line"
+)]
+pub(crate) struct Export {
+    /// This computer's certificate (the default)
+    #[arg(long)]
+    pub(crate) leaf: bool,
+    /// This computer's certificate, then the CA's
+    #[arg(long)]
+    pub(crate) chain: bool,
+    /// The CA's certificate, with which other programs check the server
+    #[arg(long)]
+    pub(crate) ca: bool,
+    /// Binary DER instead of PEM
+    #[arg(long, conflicts_with = "chain")]
+    pub(crate) der: bool,
+    /// Write to a new file that only you can read
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace the file if there is one
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
 }

@@ -7,6 +7,13 @@ use clap::{Subcommand, ValueEnum};
 pub(crate) enum Config {
     /// Show the settings and where they are kept
     Show,
+    /// Print one: `config get server.host`
+    Get {
+        /// Which
+        key: SettingKey,
+    },
+    /// Print where the configuration file is
+    Path,
     /// Change one: `config set server.host 192.168.1.20`
     Set {
         /// Which

@@ -2,20 +2,25 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 /// `fetch`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    group = ArgGroup::new("span")
+        .args(["days", "hours", "today", "yesterday", "week", "month", "year"]),
+    after_help = "\
 Without a range: today. --start alone runs to now. A date as --end includes that day.
 Times are RFC 3339 (2026-01-10T08:00:00Z), local dates (2026-01-10), local times
-(2026-01-10T08:00), or now, today, yesterday. A sample belongs to the range in which it starts.")]
+(2026-01-10T08:00), or now, today, yesterday. A sample belongs to the range in which it starts."
+)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is one flag of the command line"
 )]
 pub(crate) struct Fetch {
-    /// Types, separated by commas (`healthsync types` lists them), or `all` [default: all]
+    /// Types, separated by commas (`healthsync types` lists them), `all`, or groups of types as
+    /// --category names them [default: all]
     #[arg(
         long,
         short,
@@ -24,12 +29,16 @@ pub(crate) struct Fetch {
         value_delimiter = ','
     )]
     pub(crate) types: Vec<String>,
+    /// The types of a group
+    #[arg(long, value_name = "GROUP", value_delimiter = ',')]
+    pub(crate) category: Vec<GroupName>,
     /// From this time on
     #[arg(
         long,
         visible_alias = "from",
         value_name = "TIME",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        conflicts_with = "span"
     )]
     pub(crate) start: Option<String>,
     /// Up to this time
@@ -37,24 +46,40 @@ pub(crate) struct Fetch {
         long,
         visible_alias = "to",
         value_name = "TIME",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        conflicts_with = "span"
     )]
     pub(crate) end: Option<String>,
     /// The last N days, today included
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_600), conflicts_with_all = ["start", "end", "today", "yesterday"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_600))]
     pub(crate) days: Option<u32>,
+    /// The last N hours, up to now
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=878_400))]
+    pub(crate) hours: Option<u32>,
     /// The day of today
-    #[arg(long, conflicts_with_all = ["start", "end", "yesterday"])]
+    #[arg(long)]
     pub(crate) today: bool,
     /// The day before
-    #[arg(long, conflicts_with_all = ["start", "end"])]
+    #[arg(long)]
     pub(crate) yesterday: bool,
+    /// This week so far, from Monday on
+    #[arg(long)]
+    pub(crate) week: bool,
+    /// This month so far
+    #[arg(long)]
+    pub(crate) month: bool,
+    /// This year so far
+    #[arg(long)]
+    pub(crate) year: bool,
     /// Every type, and all time unless a range is given
     #[arg(long)]
     pub(crate) all: bool,
     /// At most N samples
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
+    /// Skip the first N samples
+    #[arg(long, value_name = "N")]
+    pub(crate) offset: Option<u64>,
     /// Only samples that came in under this name (`healthsync-server import --origin`)
     #[arg(long, value_name = "NAME")]
     pub(crate) origin: Vec<String>,
@@ -73,6 +98,12 @@ pub(crate) struct Fetch {
     /// Also write origin, device, creation date and metadata
     #[arg(long)]
     pub(crate) include_metadata: bool,
+    /// Try again for up to S seconds while the server is paused, busy or not reachable
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub(crate) wait: Option<u64>,
+    /// Print the request, connect nowhere
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Endings that promise a format which we do not write.
@@ -105,6 +136,32 @@ impl OutputFormat {
             Self::Json => "json",
             Self::Ndjson => "ndjson",
             Self::Arrow => "arrow",
+        }
+    }
+}
+
+/// The groups of `core::kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GroupName {
+    /// Steps, distances, energy, exercise
+    Activity,
+    /// Weight, height, body fat
+    Body,
+    /// Sleep, and what is measured in it
+    Sleep,
+    /// Heart, blood, breath, temperature
+    Vitals,
+}
+
+impl GroupName {
+    /// The group.
+    pub(crate) const fn group(self) -> healthsync_core::kind::Group {
+        use healthsync_core::kind::Group;
+        match self {
+            Self::Activity => Group::Activity,
+            Self::Body => Group::Body,
+            Self::Sleep => Group::Sleep,
+            Self::Vitals => Group::Vitals,
         }
     }
 }

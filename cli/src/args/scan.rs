@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 /// `scan`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Scan {
     /// Read the code from stdin; `-` is the only value, a code is never an argument
     #[arg(

@@ -7,7 +7,7 @@ use healthsync_core::api::Code;
 use crate::{config::Server, error::CliError};
 
 /// The port of a server that nobody named one for.
-const DEFAULT_PORT: u16 = 8443;
+pub(crate) const DEFAULT_PORT: u16 = 8443;
 /// Where to dial: what `--host` says and nothing else, or the configured host and then the saved
 /// addresses.
 pub(crate) async fn addresses(

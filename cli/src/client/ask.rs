@@ -179,12 +179,20 @@ impl Link {
     /// An error answer in our own words.
     pub(super) async fn refused(&self, response: Response, address: SocketAddr) -> CliError {
         let status = response.status();
+        let retry_after = response
+            .headers()
+            .get(reqwest::header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let body = match self.body(Answer { response, address }).await {
             Ok(body) => body,
             Err(error) => return error,
         };
         let parsed: Option<ErrorBody> = serde_json::from_slice(&body).ok();
-        explain(status.as_u16(), parsed.as_ref())
+        let error = explain(status.as_u16(), parsed.as_ref());
+        match retry_after {
+            Some(seconds) => error.retrying_after(seconds),
+            None => error,
+        }
     }
 }
 

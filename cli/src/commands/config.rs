@@ -19,6 +19,10 @@ pub(crate) fn run(config: &args::Config, settings: &Settings) -> Result<(), CliE
     let file = ConfigFile::new(&settings.config);
     match config {
         args::Config::Show => show(&file, settings),
+        args::Config::Get {
+            key: SettingKey::ServerHost,
+        } => get_host(&file, settings),
+        args::Config::Path => path(&file, settings),
         args::Config::Set {
             key: SettingKey::ServerHost,
             value,
@@ -67,6 +71,36 @@ fn show(file: &ConfigFile, settings: &Settings) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// Prints the value alone, or nothing where none is set.
+fn get_host(file: &ConfigFile, settings: &Settings) -> Result<(), CliError> {
+    let config = file.load()?;
+    let server = config.select(settings.server.as_deref())?;
+    if settings.printer.json {
+        return settings.printer.object(&json!({
+            "event": "setting",
+            "key": "server.host",
+            "value": server.host,
+            "pair": server.pair,
+        }));
+    }
+    if let Some(host) = &server.host {
+        return settings.printer.line(&inert(host));
+    }
+    settings
+        .printer
+        .note("server.host is not set: the saved addresses are dialled");
+    Ok(())
+}
+
+fn path(file: &ConfigFile, settings: &Settings) -> Result<(), CliError> {
+    if settings.printer.json {
+        return settings
+            .printer
+            .object(&json!({"event": "path", "path": file.path()}));
+    }
+    settings.printer.line(&file.path().display().to_string())
 }
 
 fn set_host(file: &ConfigFile, value: &str, settings: &Settings) -> Result<(), CliError> {

@@ -24,6 +24,14 @@ const MOST: usize = 256;
 
 /// Listens for a while, then lists. An announcement is a hint: only a connection proves anything.
 pub(crate) async fn run(discover: &args::Discover, settings: &Settings) -> Result<(), CliError> {
+    list(discover, settings).await?;
+    if discover.auto_scan {
+        return super::scan::run(&args::Scan::default(), settings).await;
+    }
+    Ok(())
+}
+
+async fn list(discover: &args::Discover, settings: &Settings) -> Result<(), CliError> {
     let printer = settings.printer;
     if settings.no_mdns {
         return Err(CliError::usage("`discover` needs mDNS")

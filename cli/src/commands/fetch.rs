@@ -8,22 +8,27 @@
 //! What travels is the Arrow stream whatever is written in the end: one wire format, whose end
 //! shows that nothing was cut off, and which one thread reads while another decrypts.
 
-use std::{path::Path, time::Duration};
+mod format;
+mod wanted;
+
+use std::time::Duration;
 
 use healthsync_core::{
-    api::{self, Code, Types},
-    format::{self, ArrowStream, End, Format, FormatError, Options},
-    kind::Kind,
+    api::{self, Code},
+    format::{self as formats, ArrowStream, End, Format, FormatError, Options},
     report::{Hint as _, inert},
-    time,
 };
 use indicatif::ProgressBar;
-use reqwest::Method;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use self::{
+    format::{chosen_format, options},
+    wanted::{Wanted, unknown_type},
+};
+use super::wait::Wait;
 use crate::{
-    args::{Fetch, OTHER_DATA, OutputFormat},
+    args::{Fetch, OutputFormat},
     client::{Answer, Link},
     config::ConfigFile,
     error::CliError,
@@ -47,13 +52,16 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
     let printer = settings.printer;
     // Whatever can be refused here is refused before anybody is called.
     let stretch = Stretch::new(fetch, &zone(), settings.now_ms())?;
-    let (types, unknown) = split_types(&fetch.types)?;
+    let mut wanted = Wanted::new(fetch)?;
     let chosen = chosen_format(fetch, settings)?;
     let options = options(fetch, chosen)?;
-    let format = format::by_name(chosen.name())
+    let format = formats::by_name(chosen.name())
         .ok_or_else(|| CliError::usage(format!("there is no format {}", chosen.name())))?;
-    if !unknown.is_empty() && !is_paired(settings)? {
-        return Err(unknown_type(&unknown, None));
+    if !wanted.unknown.is_empty() && !is_paired(settings)? {
+        return Err(unknown_type(&wanted.unknown, None));
+    }
+    if fetch.dry_run {
+        return wanted.request(fetch, stretch).show(settings);
     }
     let output = Output::open(fetch.output.as_deref(), fetch.force)?;
     let is_file = matches!(output, Output::File { .. });
@@ -64,8 +72,7 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
         );
     }
 
-    let mut link = Link::open(settings).await?;
-    let answer = ask(&mut link, fetch, stretch, types, &unknown).await?;
+    let (answer, link) = ask(&mut wanted, fetch, stretch, settings).await?;
     // On a terminal the samples themselves show how far it is.
     let progress = if is_file || !printer.out_terminal {
         printer.counter("samples")
@@ -115,147 +122,35 @@ fn is_paired(settings: &Settings) -> Result<bool, CliError> {
     Ok(!config.servers.is_empty())
 }
 
-/// The words to ask for; none means all. Words that are near to a known name are typing errors;
-/// others may be names that only the server knows, and are asked for there.
-fn split_types(words: &[String]) -> Result<(Vec<String>, Vec<String>), CliError> {
-    let mut types: Vec<String> = Vec::new();
-    let mut unknown = Vec::new();
-    for word in words.iter().map(|word| word.trim()) {
-        if word.is_empty() {
-            return Err(CliError::usage("--types has an empty name in it")
-                .with_hint("name types, separated by commas, or leave `--types` out to get all; `healthsync types` lists the names"));
-        }
-        if word.eq_ignore_ascii_case("all") {
-            return Ok((Vec::new(), Vec::new()));
-        }
-        match Kind::parse(word) {
-            Ok(_) => types.push(word.to_owned()),
-            Err(error) if error.nearest.is_some() => {
-                return Err(unknown_type(&[word.to_owned()], error.nearest.as_deref()));
-            }
-            Err(_) => unknown.push(word.to_owned()),
-        }
-    }
-    Ok((types, unknown))
-}
-
-fn unknown_type(words: &[String], nearest: Option<&str>) -> CliError {
-    let error = CliError::new(
-        Code::UnknownType,
-        format!("unknown type {}", words.join(", ")),
-    );
-    match nearest {
-        Some(nearest) => error.with_hint(format!(
-            "did you mean {nearest}? `healthsync types` lists the names"
-        )),
-        None => error,
-    }
-}
-
-/// `--format`, else what the ending of `--output` says, else CSV, or NDJSON with `--json`.
-fn chosen_format(fetch: &Fetch, settings: &Settings) -> Result<OutputFormat, CliError> {
-    let to_file = fetch
-        .output
-        .as_deref()
-        .is_some_and(|path| path != Path::new("-"));
-    let json = settings.printer.json;
-    if let Some(format) = fetch.format {
-        let lines = matches!(format, OutputFormat::Json | OutputFormat::Ndjson);
-        if json && !to_file && !lines {
-            return Err(CliError::usage(format!(
-                "--json writes NDJSON to stdout, --format {} does not fit",
-                format.name()
-            ))
-            .with_hint("leave one of them out, or name a file with `--output`"));
-        }
-        return Ok(format);
-    }
-    let ending = fetch
-        .output
-        .as_deref()
-        .and_then(Path::extension)
-        .and_then(|ending| ending.to_str())
-        .map(str::to_ascii_lowercase);
-    Ok(match ending.as_deref() {
-        Some("csv") => OutputFormat::Csv,
-        Some("tsv") => OutputFormat::Tsv,
-        Some("json") => OutputFormat::Json,
-        Some("ndjson" | "jsonl") => OutputFormat::Ndjson,
-        Some("arrow" | "arrows") => OutputFormat::Arrow,
-        Some(ending) if OTHER_DATA.contains(&ending) => {
-            return Err(CliError::usage(format!("there is no format for .{ending}"))
-                .with_hint("choose one with `--format csv`, `tsv`, `json`, `ndjson` or `arrow`"));
-        }
-        _ if json => OutputFormat::Ndjson,
-        _ => OutputFormat::Csv,
-    })
-}
-
-fn options(fetch: &Fetch, format: OutputFormat) -> Result<Options, CliError> {
-    let mut options = Options {
-        include_metadata: fetch.include_metadata,
-        ..Options::default()
-    };
-    if let Some(text) = fetch.delimiter.as_deref() {
-        if format != OutputFormat::Csv {
-            return Err(CliError::usage(format!(
-                "--delimiter is for CSV, not for {}",
-                format.name()
-            )));
-        }
-        let text = if text.eq_ignore_ascii_case("tab") {
-            "\t"
-        } else {
-            text
-        };
-        options.delimiter = Options::parse_delimiter(text).ok_or_else(|| {
-            CliError::usage("this character cannot separate fields")
-                .with_hint("use one like , ; | or `tab`, no letter, digit, quote, sign or point")
-        })?;
-    }
-    Ok(options)
-}
-
-/// Sends the request; names that only the server may know are compared with its list first.
+/// Connects and asks, again and again with `--wait`.
 async fn ask(
-    link: &mut Link,
+    wanted: &mut Wanted,
     fetch: &Fetch,
     stretch: Stretch,
-    mut types: Vec<String>,
-    unknown: &[String],
-) -> Result<Answer, CliError> {
-    if !unknown.is_empty() {
-        let (held, _): (Types, _) = link.get(api::TYPES).await?;
-        for word in unknown {
-            let names = held.enabled_types.iter().map(String::as_str);
-            let selector = Kind::parse_among(word, names).map_err(|error| {
-                unknown_type(std::slice::from_ref(word), error.nearest.as_deref())
-            })?;
-            types.push(selector.kind.as_str().to_owned());
-        }
+    settings: &Settings,
+) -> Result<(Answer, Link), CliError> {
+    let mut wait = Wait::new(fetch.wait);
+    // Kept between the tries: opening a key store may ask a person.
+    let mut open = None;
+    loop {
+        let failure = match open.take() {
+            None => match Link::open(settings).await {
+                Ok(link) => {
+                    open = Some(link);
+                    continue;
+                }
+                Err(error) => error,
+            },
+            Some(mut link) => match wanted.ask(&mut link, fetch, stretch).await {
+                Ok(answer) => return Ok((answer, link)),
+                Err(error) => {
+                    open = Some(link);
+                    error
+                }
+            },
+        };
+        wait.after(failure, settings.printer).await?;
     }
-    let types = types.join(",");
-    let origins = fetch.origin.join(",");
-    let start = stretch.start_ms.map(time::rfc3339);
-    let end = stretch.end_ms.map(time::rfc3339);
-    let limit = fetch.limit.map(|limit| limit.to_string());
-    let mut query: Vec<(&str, &str)> = Vec::new();
-    if !types.is_empty() {
-        query.push(("types", &types));
-    }
-    if !origins.is_empty() {
-        query.push(("origin", &origins));
-    }
-    for (name, value) in [("start", &start), ("end", &end), ("limit", &limit)] {
-        if let Some(value) = value {
-            query.push((name, value));
-        }
-    }
-    if fetch.include_metadata {
-        query.push(("metadata", "true"));
-    }
-    let accept = format::by_name("arrow").map(|format| format.media_type);
-    link.send(Method::GET, api::SAMPLES, &query, accept).await
 }
 
 /// What goes to the thread that writes. A channel that closes without an end was broken off.
@@ -324,7 +219,7 @@ async fn receive(
 
 /// Reads batches and writes them; owns the output, which is gone unless the end was seen.
 struct Writer {
-    encoder: Box<dyn format::Encoder>,
+    encoder: Box<dyn formats::Encoder>,
     output: Output,
     full: Vec<u8>,
     end: End,
@@ -381,7 +276,14 @@ fn told(error: FormatError) -> CliError {
 /// What was asked for, for the one who got nothing.
 fn described(fetch: &Fetch, stretch: Stretch) -> String {
     let mut said = Vec::new();
-    let types = fetch.types.join(", ");
+    let groups = fetch.category.iter().map(|name| name.group().as_str());
+    let types: Vec<&str> = fetch
+        .types
+        .iter()
+        .map(String::as_str)
+        .chain(groups)
+        .collect();
+    let types = types.join(", ");
     if !types.is_empty() && !types.eq_ignore_ascii_case("all") {
         said.push(format!("of {types}"));
     }

@@ -3,15 +3,20 @@
 mod cert;
 mod config;
 mod discover;
+mod export;
 mod fetch;
 mod keychain;
+mod logs;
+mod ping;
 mod renew;
+mod request;
 mod scan;
 mod servers;
 mod status;
 mod types;
 mod unpair;
 mod version;
+mod wait;
 
 use crate::{
     args::{Cert, Command},
@@ -25,14 +30,17 @@ pub(crate) async fn run(command: &Command, settings: &Settings) -> Result<(), Cl
         Command::Scan(scan) => scan::run(scan, settings).await,
         Command::Discover(discover) => discover::run(discover, settings).await,
         Command::Servers => servers::run(settings),
-        Command::Status => status::run(settings).await,
-        Command::Types => types::run(settings).await,
+        Command::Status(status) => status::run(status, settings).await,
+        Command::Ping(ping) => ping::run(ping, settings).await,
+        Command::Types(types) => types::run(types, settings).await,
         Command::Fetch(fetch) => fetch::run(fetch, settings).await,
         Command::Cert(Cert::Info { ca }) => cert::run(*ca, settings),
+        Command::Cert(Cert::Export(export)) => export::run(export, settings),
         Command::Cert(Cert::Renew { check }) => renew::run(*check, settings).await,
         Command::Unpair => unpair::run(settings).await,
         Command::Keychain(keychain) => keychain::run(keychain, settings),
         Command::Config(config) => config::run(config, settings),
+        Command::Logs(logs) => logs::run(logs, settings),
         Command::Version => version::run(settings.printer),
     }
 }

@@ -12,8 +12,9 @@ use healthsync_pairing::{
 };
 use serde_json::json;
 
-use super::cert::warn_if_late;
+use super::{cert::warn_if_late, request::Request};
 use crate::{
+    args,
     client::Link,
     error::CliError,
     printer::{Look, grouped},
@@ -23,8 +24,11 @@ use crate::{
 const DAY: i64 = 86_400;
 
 /// Connects, asks, and tells.
-pub(crate) async fn run(settings: &Settings) -> Result<(), CliError> {
+pub(crate) async fn run(args: &args::Status, settings: &Settings) -> Result<(), CliError> {
     let printer = settings.printer;
+    if args.dry_run {
+        return Request::json(api::STATUS).show(settings);
+    }
     let mut link = Link::open(settings).await?;
     // The first request pays for the handshake, the second is the time there and back.
     let (_, _): (Status, _) = link.get(api::STATUS).await?;
@@ -161,7 +165,7 @@ fn days(left: Option<i64>) -> String {
     }
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub(super) fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10.0
 }
 

@@ -37,8 +37,12 @@ mod openssl_and_curl;
 #[cfg(unix)]
 mod pairing_input;
 #[cfg(unix)]
+mod promised;
+#[cfg(unix)]
 mod renewal;
 #[cfg(unix)]
 mod rows;
 #[cfg(unix)]
 mod stranger;
+#[cfg(unix)]
+mod surface;

@@ -19,6 +19,9 @@ pub struct SamplesParams {
     /// At most so many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+    /// Skip so many first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
     /// Go on behind this position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,

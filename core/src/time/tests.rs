@@ -174,3 +174,71 @@ fn a_day_is_as_long_as_its_zone_makes_it() {
     assert!(Range::days(u32::MAX, &utc, now).start_ms < ms("-009990-01-01T00:00:00Z"));
     assert!(day_start(&utc, i64::MAX, i64::MIN) > now);
 }
+
+#[test]
+fn calendar_ranges_begin_on_monday_the_first_and_new_year() {
+    use Calendar::{Month, Week, Year};
+    for (calendar, name, now, start, end) in [
+        // A Sunday still belongs to the week of the Monday before.
+        (
+            Week,
+            "UTC",
+            "2026-03-01T12:00:00Z",
+            "2026-02-23T00:00:00Z",
+            "2026-03-02T00:00:00Z",
+        ),
+        (
+            Week,
+            "UTC",
+            "2026-03-02T00:00:00Z",
+            "2026-03-02T00:00:00Z",
+            "2026-03-03T00:00:00Z",
+        ),
+        (
+            Month,
+            "UTC",
+            "2024-02-29T23:59:59Z",
+            "2024-02-01T00:00:00Z",
+            "2024-03-01T00:00:00Z",
+        ),
+        (
+            Year,
+            "UTC",
+            "2024-12-31T23:59:59Z",
+            "2024-01-01T00:00:00Z",
+            "2025-01-01T00:00:00Z",
+        ),
+        // The local day counts, and its own offset.
+        (
+            Week,
+            "Europe/Vienna",
+            "2026-03-29T22:30:00Z",
+            "2026-03-29T22:00:00Z",
+            "2026-03-30T22:00:00Z",
+        ),
+        (
+            Month,
+            "Europe/Vienna",
+            "2026-03-31T12:00:00Z",
+            "2026-02-28T23:00:00Z",
+            "2026-03-31T22:00:00Z",
+        ),
+        (
+            Year,
+            "America/Havana",
+            "2026-01-01T03:00:00Z",
+            "2025-01-01T05:00:00Z",
+            "2026-01-01T05:00:00Z",
+        ),
+    ] {
+        let range = Range::so_far(calendar, &zone(name), ms(now));
+        assert_eq!(
+            (rfc3339(range.start_ms), rfc3339(range.end_ms)),
+            (start.to_owned(), end.to_owned()),
+            "{calendar:?} {name} {now}"
+        );
+    }
+    let now = ms("2026-03-29T01:30:00Z");
+    assert_eq!(Range::hours(2, now).start_ms, now - 7_200_000);
+    assert_eq!(Range::hours(u32::MAX, i64::MIN).start_ms, i64::MIN);
+}

@@ -59,7 +59,7 @@ fn query(params: &SamplesParams, held: &[String], now_ms: i64) -> Result<Query, 
         start: params.start.as_deref(),
         end: params.end.as_deref(),
         limit: params.limit,
-        offset: 0,
+        offset: params.offset.unwrap_or(0),
         cursor: params.cursor.as_deref(),
         origins: &list(params.origin.as_deref()),
         include_metadata: params.metadata.unwrap_or(false),
@@ -100,7 +100,7 @@ mod tests {
     fn names_ranges_and_limits_are_read() {
         let query = check(
             "types=steps,heart_rate&start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00%2B01:00\
-             &limit=5&metadata=true&origin=ana",
+             &limit=5&offset=7&metadata=true&origin=ana",
         )
         .unwrap();
         let names: Vec<_> = query
@@ -111,7 +111,8 @@ mod tests {
         assert_eq!(names, ["steps", "heartRate"]);
         assert_eq!(query.start_ms, Some(1_767_225_600_000));
         assert_eq!(query.end_ms, Some(1_767_225_600_000 + 23 * 3_600_000));
-        assert_eq!((query.limit, query.include_metadata), (Some(5), true));
+        assert_eq!((query.limit, query.offset), (Some(5), 7));
+        assert!(query.include_metadata);
         assert_eq!(query.origins, ["ana"]);
     }
 
@@ -125,6 +126,7 @@ mod tests {
             ("start=whenever", Code::InvalidRange),
             ("limit=-1", Code::BadRequest),
             ("limit=0", Code::BadRequest),
+            ("offset=-1", Code::BadRequest),
             ("limit=99999999999999999999", Code::BadRequest),
             ("cursor=../../etc/passwd", Code::InvalidCursor),
             ("type=steps", Code::BadRequest),

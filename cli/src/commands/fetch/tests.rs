@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use clap::Parser;
 
 use super::*;
@@ -55,7 +57,7 @@ fn every_format_on_the_command_line_exists() {
     use clap::ValueEnum as _;
 
     for format in OutputFormat::value_variants() {
-        assert!(format::by_name(format.name()).is_some(), "{format:?}");
+        assert!(formats::by_name(format.name()).is_some(), "{format:?}");
     }
 }
 
@@ -81,26 +83,41 @@ fn fields_are_separated_by_one_sign_and_in_csv_only() {
 }
 
 #[test]
-fn words_are_types_or_typing_errors() {
-    let split = |text: &str| {
-        let words: Vec<String> = text.split(',').map(str::to_owned).collect();
-        split_types(&words)
-            .map(|(types, unknown)| (types.join(","), unknown.join(",")))
-            .map_err(|error| (error.code(), error.exit()))
+fn words_are_types_groups_or_typing_errors() {
+    let asked = |words: &[&str]| {
+        let (fetch, _) = parsed(words);
+        let wanted = Wanted::new(&fetch).map_err(|error| (error.code(), error.exit()))?;
+        let request = wanted.request(&fetch, Stretch::new(&fetch, &zone(), 0).unwrap());
+        let types = request.query("types").unwrap_or_default().to_owned();
+        Ok((types, wanted.unknown.join(",")))
     };
     let good = |types: &str, unknown: &str| Ok((types.to_owned(), unknown.to_owned()));
-    assert_eq!(split(""), Err(("USAGE", 2)));
-    assert_eq!(split("steps,"), Err(("USAGE", 2)));
-    assert_eq!(split("all"), good("", ""));
-    assert_eq!(split("steps, heartRate"), good("steps,heartRate", ""));
-    assert_eq!(split("steps,ALL"), good("", ""));
-    assert_eq!(split("steps,xyzzyxyzzy"), good("steps", "xyzzyxyzzy"));
-    assert_eq!(split("stps"), Err(("UNKNOWN_TYPE", 2)));
+    let types = |text| asked(&["--types", text]);
+    assert_eq!(types(""), Err(("USAGE", 2)));
+    assert_eq!(types("steps,"), Err(("USAGE", 2)));
+    assert_eq!(types("all"), good("", ""));
+    assert_eq!(asked(&[]), good("", ""));
+    assert_eq!(types("steps, heartRate"), good("steps,heartRate", ""));
+    assert_eq!(types("steps,ALL"), good("", ""));
+    assert_eq!(
+        types("steps,xyzzyxyzzy"),
+        good("steps,xyzzyxyzzy", "xyzzyxyzzy")
+    );
+    assert_eq!(types("stps"), Err(("UNKNOWN_TYPE", 2)));
+    // `sleep` is the alias of one type; the group has its own option.
+    assert_eq!(types("sleep"), good("sleep", ""));
+    let (body, _) = types("Body").unwrap();
+    assert!(body.starts_with("weight,height,"), "{body}");
+    assert_eq!(asked(&["--category", "body"]), good(&body, ""));
+    let both = asked(&["--types", "steps", "--category", "body"]);
+    assert_eq!(both, good(&format!("steps,{body}"), ""));
+    let (two, _) = asked(&["--category", "sleep,vitals"]).unwrap();
+    assert!(two.starts_with("sleepAnalysis,") && two.contains(",heartRate,"));
 }
 
 /// An Arrow stream without samples.
 fn stream() -> Vec<u8> {
-    let mut encoder = (format::by_name("arrow").unwrap().encoder)(&Options::default());
+    let mut encoder = (formats::by_name("arrow").unwrap().encoder)(&Options::default());
     let mut bytes = Vec::new();
     encoder.start(&mut bytes).unwrap();
     encoder.finish(&End::default(), &mut bytes).unwrap();
@@ -117,7 +134,7 @@ fn sent(pieces: Vec<Piece>) -> mpsc::Receiver<Piece> {
 
 fn writer(path: &Path) -> Writer {
     Writer {
-        encoder: (format::by_name("csv").unwrap().encoder)(&Options::default()),
+        encoder: (formats::by_name("csv").unwrap().encoder)(&Options::default()),
         output: Output::open(Some(path), false).unwrap(),
         full: Vec::new(),
         end: End::default(),
