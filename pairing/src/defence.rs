@@ -39,12 +39,24 @@ macro_rules! defences {
 
 // In the order of their names.
 defences! {
+    /// Five wrong typed codes end a code, also for connections that began before.
+    AttemptLimit = "attempt-limit",
+    /// Wrong typed codes are counted for the window, whoever sends them.
+    AttemptsPerWindow = "attempts-per-window",
     /// What a certificate says is shown as printable ASCII.
     CertificateTexts = "certificate-texts",
-    /// Everything in the exchange is bound to its TLS channel.
+    /// Everything in the exchange is bound to its TLS channel and the server's key.
     ChannelBinding = "channel-binding",
+    /// The host takes a device's proof only if it is right.
+    ClientProof = "client-proof",
+    /// After the third typed code a window has no more.
+    CodeLimit = "code-limit",
     /// A client takes the server's random value only if it is the one committed to before.
     CommitCheck = "commit-check",
+    /// The server's random value is secret until the client has said all that it says.
+    CommitHides = "commit-hides",
+    /// The client derives the pair's id and takes no other.
+    DerivedPairId = "derived-pair-id",
     /// Only the digits of the channel that holds the slot let a device in.
     DigitsCheck = "digits-check",
     /// A key is enrolled only with its own signature over this exchange.
@@ -53,6 +65,8 @@ defences! {
     EvictSilent = "evict-silent",
     /// A certificate of the pair's CA enters only with the key in the record.
     ExactKey = "exact-key",
+    /// A typed code is drawn anew for each window.
+    FreshCodes = "fresh-codes",
     /// The first message proves the QR code's secret over this very channel.
     HelloTag = "hello-tag",
     /// Only addresses of the local network are taken from a person.
@@ -73,6 +87,8 @@ defences! {
     LeafProfile = "leaf-profile",
     /// No name shows four digits in a row.
     MaskedDigits = "masked-digits",
+    /// A pair is replaced only with a signature by its old key.
+    OldKeySignature = "old-key-signature",
     /// A window lets one device in.
     OneSlot = "one-slot",
     /// No text of the peer before F7 becomes part of an error.
@@ -83,6 +99,10 @@ defences! {
     RollBack = "roll-back",
     /// The secret of the QR code is a key and never a message.
     SecretDerived = "secret-derived",
+    /// The client takes a server's proof only if it is right.
+    ServerProof = "server-proof",
+    /// No share of SPAKE2 is of small order.
+    ShareCheck = "share-check",
     /// The client connects to the key in the QR code and to no other.
     SpkiPin = "spki-pin",
     /// Nothing stands behind the fields of a frame.

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod ca;
 pub mod certificate;
+pub mod code;
 pub mod credentials;
 pub mod defence;
 pub mod device;

@@ -1,4 +1,5 @@
-//! The pairing screen: the code, the same as text, what to do with it. Within 80 x 24.
+//! The pairing screen: the QR code, the same as text, a code to type, what to do with them. Within
+//! 80 x 24.
 
 use std::{
     fs::{self, OpenOptions},
@@ -70,17 +71,19 @@ impl Hint for PresentError {
 pub struct Screen {
     code: QrCode,
     text: Secret,
+    typed: Option<Secret>,
     expires_at: i64,
 }
 
 impl Screen {
-    /// Takes the text of an invitation.
-    pub fn new(text: String, expires_at: i64) -> Result<Self, PresentError> {
+    /// Takes the text of an invitation, and the code that can be typed in its place.
+    pub fn new(text: String, typed: Option<String>, expires_at: i64) -> Result<Self, PresentError> {
         let text = Secret::new(text.into_bytes());
         let code = QrCode::new(&text).ok_or(PresentError::TooLong)?;
         Ok(Self {
             code,
             text,
+            typed: typed.map(|typed| Secret::new(typed.into_bytes())),
             expires_at,
         })
     }
@@ -103,36 +106,42 @@ impl Screen {
             .collect()
     }
 
-    /// The invitation as text.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(self.text.expose()).into_owned()
+    /// The invitation as text, then the code to type, if there is one.
+    pub fn texts(&self) -> Vec<String> {
+        std::iter::once(&self.text)
+            .chain(&self.typed)
+            .map(shown)
+            .collect()
     }
 
     fn beside(&self, width: usize, zone: &TimeZone) -> Vec<String> {
         let mut lines: Vec<String> = [
             "",
-            "Pair a device",
-            "",
-            "On the other device, run",
+            "Pair a device: run there",
             "  healthsync scan",
-            "and paste this text there:",
-            "",
+            "and paste this text:",
         ]
         .map(str::to_owned)
         .into();
-        lines.extend(wrap(&self.text(), width));
+        lines.extend(wrap(&shown(&self.text), width));
+        if let Some(typed) = &self.typed {
+            lines.extend([
+                "or run".to_owned(),
+                "  healthsync pair".to_owned(),
+                "and type this code:".to_owned(),
+                format!("  {}", shown(typed)),
+            ]);
+        }
         lines.extend([
             String::new(),
             format!("It works once, until {}.", clock(self.expires_at, zone)),
         ]);
         lines.extend(
             [
-                "",
                 "Whoever sees it can try to use it",
                 "first: let nobody look. Then type",
                 "here the digits that your device",
                 "shows.",
-                "",
                 "Ctrl-C closes the window.",
             ]
             .map(str::to_owned),
@@ -190,6 +199,10 @@ impl Screen {
             _ => false,
         }
     }
+}
+
+fn shown(secret: &Secret) -> String {
+    String::from_utf8_lossy(secret.expose()).into_owned()
 }
 
 /// Cuts the text into lines that neither begin nor end with its space: who copies them would lose
@@ -259,22 +272,23 @@ mod tests {
 
     #[test]
     fn screen_fits_80_by_24_and_holds_the_whole_text() {
-        let screen = Screen::new(longest(), 1_768_021_200).unwrap();
-        let lines = screen.lines(&TimeZone::UTC);
-        assert!(
-            lines.len() <= 23,
-            "{} rows, one is for the cursor",
-            lines.len()
-        );
+        let typed = "K7QF-3M9X-5".to_owned();
+        let screen = Screen::new(longest(), Some(typed.clone()), 1_768_021_200).unwrap();
+        let mut lines = screen.lines(&TimeZone::UTC);
+        // The line on which the person types.
+        lines.push(crate::question::digits_prompt(60));
+        assert!(lines.len() <= 24, "{} rows", lines.len());
         for line in &lines {
             assert!(columns(line) <= 80, "{} columns: {line}", columns(line));
         }
+        lines.pop();
         let beside: String = lines
             .iter()
             .map(|line| line.split("\u{1b}[0m").nth(1).unwrap().trim())
             .collect();
         assert!(beside.contains(&longest()), "{beside}");
         assert!(beside.contains("05:00:00"));
+        assert!(beside.contains(&typed));
     }
 
     #[test]
@@ -286,7 +300,7 @@ mod tests {
     fn picture_is_private_and_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("code.png");
-        let screen = Screen::new(longest(), 0).unwrap();
+        let screen = Screen::new(longest(), None, 0).unwrap();
         screen.write_png(&path, false).unwrap();
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,

@@ -24,15 +24,21 @@ pub(super) struct Checked {
     pub(super) server_name: String,
 }
 
-/// Checks F7 for our `key` and the pair that both ends derived; `Err` says what is wrong.
+/// Checks F7 for our `key` and the pair that both ends derived, which is none of those that we have
+/// already; `Err` says what is wrong.
 pub(super) fn check(
     issued: Issued,
     key: KeyDigest,
     pair: &PairId,
+    have: &[PairId],
     dialled: SocketAddr,
     now: i64,
 ) -> Result<Checked, &'static str> {
-    if check_ca(&issued.ca, now) != Validity::Valid || !is_for(&issued.ca, pair) {
+    if have.contains(pair) {
+        return Err("its pair has the id of another one");
+    }
+    let derived = holds(Defence::DerivedPairId);
+    if check_ca(&issued.ca, now) != Validity::Valid || derived && !is_for(&issued.ca, pair) {
         return Err("its CA does not have the agreed form");
     }
     if check_leaf(&issued.leaf, &issued.ca, false, now) != Validity::Valid {
@@ -42,7 +48,7 @@ pub(super) fn check(
     if leaf.key != key {
         return Err("its certificate is for another key");
     }
-    if leaf.san != [format!("URI:{}", ca::client_name(pair))] {
+    if derived && leaf.san != [format!("URI:{}", ca::client_name(pair))] {
         return Err("its certificate is for another pair");
     }
     let mut addresses = vec![dialled];
@@ -148,7 +154,14 @@ mod tests {
 
         fn check(&self, issued: Issued) -> Result<Checked, &'static str> {
             let dialled = "192.168.1.2:8443".parse().unwrap();
-            check(issued, self.key.digest(), &PAIR, dialled, NOW)
+            check(
+                issued,
+                self.key.digest(),
+                &PAIR,
+                &[PairId([8; 16])],
+                dialled,
+                NOW,
+            )
         }
     }
 
@@ -159,6 +172,11 @@ mod tests {
         assert_eq!(checked.server_name, "Mac ####");
         assert_eq!(checked.addresses, ["192.168.1.2:8443".parse().unwrap()]);
         assert_eq!(checked.renew_after, NOW);
+
+        // The same for a pair that this device has already.
+        let dialled = "192.168.1.2:8443".parse().unwrap();
+        let issued = host.issue(&PAIR, NOW);
+        assert!(check(issued, host.key.digest(), &PAIR, &[PAIR], dialled, NOW).is_err());
     }
 
     #[test]

@@ -1,31 +1,32 @@
 //! The new device's side: dial, prove, be shown to a person, check what comes back.
 //!
-//! Before F7 nothing that a peer chose leaves this module: a man in the middle who knows the host's
+//! By invitation or by typed code it is the same exchange; only what both ends share comes from
+//! another place. Before F7 nothing that a peer chose leaves this module: a man in the middle who knows the host's
 //! digits could otherwise show them to the person as a name.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    task::JoinSet,
-    time::{sleep, timeout},
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::client::TlsStream;
 
 use super::{
     check::{Checked, check},
+    dial::dial,
     frame::{
-        Abort, Enrol, Hello, Issued, Malformed, Mode, Pending, Share, VERSION, hello_without_tag,
-        kind, read_proof, write_proof,
+        Abort, Enrol, Hello, Issued, Malformed, Mode, Pending, Replaces, SHARE_LENGTH, Share,
+        VERSION, hello_without_tag, kind, read_proof, write_proof,
     },
     name,
+    pake::{Pake, Side},
     transcript::{EXPORTER_LABEL, Transcript, equal},
     wire::{FRAME_TIME, Wire, WireError, body},
 };
 use crate::{
     certificate::Certificate,
+    code::TypedCode,
     credentials::ClientCredentials,
     defence::{Defence, holds},
     device::DeviceKey,
@@ -33,11 +34,7 @@ use crate::{
     id::{KeyDigest, PairId},
     invite::Invite,
     secret::Secret,
-    tls::{
-        PAIRING,
-        failure::{Failure, Subject, cause},
-        pin,
-    },
+    tls::pin,
 };
 
 pub use super::refused::EnrollError;
@@ -69,10 +66,29 @@ pub struct Enrolled {
     pub renew_after: i64,
 }
 
-/// Enrols `key` under `name`: dials the invitation's addresses, proves, waits for the person.
-///
-/// Addresses race for TCP and TLS only: one run says one hello. A failed run is not to be repeated
-/// without the user.
+/// What shows this device the way to a window, and what it shares with it.
+#[derive(Clone, Copy, Debug)]
+pub enum By<'a> {
+    /// The QR code or its text.
+    Invite(&'a Invite),
+    /// A code that a person typed, for the window at one of these addresses.
+    Code(&'a TypedCode, &'a [SocketAddr]),
+}
+
+/// The device that asks to be paired.
+#[derive(Debug)]
+pub struct Newcomer<'a> {
+    /// Its key, born for this pair.
+    pub key: DeviceKey,
+    /// What it calls itself.
+    pub name: &'a str,
+    /// The pair that it leaves for this one: its key agrees to that.
+    pub replaces: Option<&'a ClientCredentials>,
+    /// Pairs that it has: their ids are taken.
+    pub known: &'a [PairId],
+}
+
+/// [`enroll_by`] an invitation, as a device that has no pair.
 pub async fn enroll(
     invite: &Invite,
     key: DeviceKey,
@@ -80,13 +96,36 @@ pub async fn enroll(
     environment: &Environment,
     events: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Enrolled, EnrollError> {
-    let configuration = pin::configuration(invite.key, environment)
+    let newcomer = Newcomer {
+        key,
+        name,
+        replaces: None,
+        known: &[],
+    };
+    enroll_by(By::Invite(invite), newcomer, environment, events).await
+}
+
+/// Enrols a device: dials the window's addresses, proves, waits for the person.
+///
+/// Addresses race for TCP and TLS only: one run says one hello. A failed run is not to be repeated
+/// without the user.
+pub async fn enroll_by(
+    by: By<'_>,
+    newcomer: Newcomer<'_>,
+    environment: &Environment,
+    events: &mut (dyn FnMut(Event) + Send),
+) -> Result<Enrolled, EnrollError> {
+    let (pinned, addresses) = match by {
+        By::Invite(invite) => (Some(invite.key), invite.addresses.as_slice()),
+        By::Code(_, addresses) => (None, addresses),
+    };
+    let configuration = pin::configuration(pinned, environment)
         .map_err(|error| EnrollError::Internal(error.into()))?;
-    let (stream, address) = dial(configuration, &invite.addresses).await?;
+    let (stream, address) = dial(configuration, addresses).await?;
     events(Event::Connected(address));
 
     let mut wire = Wire(stream);
-    let agreed = exchange(&mut wire, invite, &key, name, environment, events).await;
+    let agreed = exchange(&mut wire, by, &newcomer, environment, events).await;
     // A host that waits for our digits need not wait when we are gone.
     let last_words = agreed.as_ref().err().map(|_| Abort::Refused);
     let agreed = match agreed {
@@ -99,6 +138,7 @@ pub async fn enroll(
     }?;
     wire.close(None).await;
 
+    let Newcomer { key, known, .. } = newcomer;
     let now = environment.clock.now();
     let Checked {
         leaf,
@@ -106,8 +146,15 @@ pub async fn enroll(
         renew_after,
         addresses,
         server_name,
-    } = check(agreed.issued, key.digest(), &agreed.pair, address, now)
-        .map_err(EnrollError::Unusable)?;
+    } = check(
+        agreed.issued,
+        key.digest(),
+        &agreed.pair,
+        known,
+        address,
+        now,
+    )
+    .map_err(EnrollError::Unusable)?;
     Ok(Enrolled {
         credentials: ClientCredentials {
             pair: agreed.pair,
@@ -132,53 +179,37 @@ struct Agreed {
 /// F1 to F7.
 async fn exchange(
     wire: &mut Wire<TlsStream<TcpStream>>,
-    invite: &Invite,
-    key: &DeviceKey,
-    name: &str,
+    by: By<'_>,
+    newcomer: &Newcomer<'_>,
     environment: &Environment,
     events: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Agreed, EnrollError> {
     let (exporter, server_key) = channel(&wire.0)?;
-    let mut transcript = Transcript::new(exporter, &server_key, &invite.secret);
 
     // HELLO
-    let mut hello = Hello {
-        versions: vec![VERSION],
-        mode: Mode::Qr,
-        session: invite.session,
-        share: Vec::new(),
-        tag: [0; 32],
+    let (mut transcript, share) = match by {
+        By::Invite(invite) => {
+            let transcript = Transcript::new(exporter, &server_key, &invite.secret);
+            hello_with_tag(wire, invite, transcript).await?
+        }
+        By::Code(code, _) => {
+            hello_with_share(wire, code, exporter, &server_key, environment).await?
+        }
     };
-    hello.tag = transcript.hello_tag(hello_without_tag(&hello.write()?)?)?;
-    let f1 = hello.write()?;
-    wire.write(&f1).await?;
-    transcript.add(&f1);
-    let f2 = read(wire, kind::SHARE, FRAME_TIME)
-        .await
-        .map_err(|error| match error {
-            // A server that does not take our tag says nothing.
-            EnrollError::BrokenOff(_) => EnrollError::WrongCode,
-            other => other,
-        })?;
-    let share = Share::read(body(&f2))?;
-    let offered = share.version == VERSION || !holds(Defence::VersionOffered);
-    if !offered || !share.share.is_empty() {
-        return Err(EnrollError::Protocol);
-    }
-    transcript.add(&f2);
 
     // PROOF
     let f3 = write_proof(kind::PROOF, &transcript.client_proof()?)?;
     wire.write(&f3).await?;
     transcript.add(&f3);
     let f4 = read(wire, kind::CONFIRM, FRAME_TIME).await?;
-    if !equal(&read_proof(body(&f4))?, &transcript.server_proof()?) {
+    let is_right = equal(&read_proof(body(&f4))?, &transcript.server_proof()?);
+    if !is_right && holds(Defence::ServerProof) {
         return Err(EnrollError::WrongServer);
     }
     transcript.add(&f4);
 
     // ENROL
-    let f5 = enrolment(&transcript, key, name, environment)?;
+    let f5 = enrolment(&transcript, newcomer, environment)?;
     wire.write(&f5).await?;
     transcript.add(&f5);
     let f6 = read(wire, kind::PENDING, FRAME_TIME).await?;
@@ -202,28 +233,112 @@ async fn exchange(
     })
 }
 
-/// F5: all that this device says about itself, signed by its new key.
+/// F1 and F2 by invitation: the tag proves the secret over this channel.
+async fn hello_with_tag(
+    wire: &mut Wire<TlsStream<TcpStream>>,
+    invite: &Invite,
+    mut transcript: Transcript,
+) -> Result<(Transcript, Share), EnrollError> {
+    let mut hello = Hello {
+        versions: vec![VERSION],
+        mode: Mode::Qr,
+        session: invite.session,
+        share: Vec::new(),
+        tag: [0; 32],
+    };
+    hello.tag = transcript.hello_tag(hello_without_tag(&hello.write()?)?)?;
+    let (f1, f2) = ask(wire, &hello).await.map_err(|error| match error {
+        // A server that does not take our tag says nothing.
+        EnrollError::BrokenOff(_) => EnrollError::WrongCode,
+        other => other,
+    })?;
+    let share = read_share(&f2, 0)?;
+    transcript.add(&f1);
+    transcript.add(&f2);
+    Ok((transcript, share))
+}
+
+/// F1 and F2 by typed code: what both ends share comes out of SPAKE2, and nothing is proved yet.
+async fn hello_with_share(
+    wire: &mut Wire<TlsStream<TcpStream>>,
+    code: &TypedCode,
+    exporter: [u8; 32],
+    server_key: &KeyDigest,
+    environment: &Environment,
+) -> Result<(Transcript, Share), EnrollError> {
+    let (pake, share) = Pake::start(Side::Client, code, &exporter, &*environment.entropy)
+        .map_err(|error| EnrollError::Internal(error.into()))?;
+    let hello = Hello {
+        versions: vec![VERSION],
+        mode: Mode::Code,
+        session: [0; 8],
+        share,
+        tag: [0; 32],
+    };
+    let (f1, f2) = ask(wire, &hello).await?;
+    let share = read_share(&f2, SHARE_LENGTH)?;
+    let shared = pake.finish(&share.share)?;
+    let mut transcript = Transcript::new(exporter, server_key, &shared);
+    transcript.add(&f1);
+    transcript.add(&f2);
+    Ok((transcript, share))
+}
+
+/// F1 out, F2 in: the whole frames.
+async fn ask(
+    wire: &mut Wire<TlsStream<TcpStream>>,
+    hello: &Hello,
+) -> Result<(Vec<u8>, Vec<u8>), EnrollError> {
+    let f1 = hello.write()?;
+    wire.write(&f1).await?;
+    let f2 = read(wire, kind::SHARE, FRAME_TIME).await?;
+    Ok((f1, f2))
+}
+
+fn read_share(f2: &[u8], length: usize) -> Result<Share, EnrollError> {
+    let share = Share::read(body(f2))?;
+    let offered = share.version == VERSION || !holds(Defence::VersionOffered);
+    if offered && share.share.len() == length {
+        Ok(share)
+    } else {
+        Err(EnrollError::Protocol)
+    }
+}
+
+/// F5: all that this device says about itself, signed by its new key, and by the old one if it
+/// leaves a pair for this one.
 fn enrolment(
     transcript: &Transcript,
-    key: &DeviceKey,
-    name: &str,
+    newcomer: &Newcomer<'_>,
     environment: &Environment,
 ) -> Result<Vec<u8>, EnrollError> {
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| EnrollError::Internal(error);
     let mut enrol = Enrol {
         nonce: [0; 32],
-        spki: key.spki(),
-        name: name::clean(name, "healthsync device").into_bytes(),
-        replaces: None,
+        spki: newcomer.key.spki(),
+        name: name::clean(newcomer.name, "healthsync device").into_bytes(),
+        replaces: newcomer.replaces.map(|old| Replaces {
+            pair: old.pair.0,
+            signature: [0; 64],
+        }),
         signature: [0; 64],
     };
-    environment
-        .entropy
+    let entropy = &environment.entropy;
+    entropy
         .fill(&mut enrol.nonce)
-        .map_err(|error| EnrollError::Internal(error.into()))?;
+        .map_err(|error| failed(error.into()))?;
+    let message = transcript.replace_message(&enrol.body_before_old_signature()?)?;
+    if let (Some(old), Some(said)) = (newcomer.replaces, &mut enrol.replaces) {
+        said.signature = old
+            .key
+            .sign(&message)
+            .map_err(|error| failed(error.into()))?;
+    }
     let message = transcript.enrol_message(&enrol.body_before_signature()?)?;
-    enrol.signature = key
+    enrol.signature = newcomer
+        .key
         .sign(&message)
-        .map_err(|error| EnrollError::Internal(error.into()))?;
+        .map_err(|error| failed(error.into()))?;
     Ok(enrol.write()?)
 }
 
@@ -249,99 +364,6 @@ fn channel(stream: &TlsStream<TcpStream>) -> Result<([u8; 32], KeyDigest), Enrol
     Ok((exporter, certificate.key))
 }
 
-/// The first address on which the window of the invitation answers.
-async fn dial(
-    configuration: Arc<ClientConfig>,
-    addresses: &[SocketAddr],
-) -> Result<(TlsStream<TcpStream>, SocketAddr), EnrollError> {
-    let mut race = JoinSet::new();
-    let mut wait = Duration::ZERO;
-    for address in addresses.iter().copied() {
-        let configuration = Arc::clone(&configuration);
-        // The best address comes first and gets a little time alone.
-        let start = wait;
-        wait += STAGGER;
-        race.spawn(async move {
-            sleep(start).await;
-            connect(configuration, address)
-                .await
-                .map(|stream| (stream, address))
-        });
-    }
-    let mut worst = None::<EnrollError>;
-    while let Some(finished) = race.join_next().await {
-        match finished {
-            // Dropping the set ends the others.
-            Ok(Ok(connected)) => return Ok(connected),
-            Ok(Err(error)) => {
-                if worst
-                    .as_ref()
-                    .is_none_or(|known| error.says_more_than(known))
-                {
-                    worst = Some(error);
-                }
-            }
-            Err(error) => worst = worst.or(Some(EnrollError::Internal(error.into()))),
-        }
-    }
-    Err(worst.unwrap_or_else(|| {
-        EnrollError::Connection(Failure::new(
-            "EHOSTUNREACH",
-            Subject::Server,
-            "the invitation names no address",
-        ))
-    }))
-}
-
-async fn connect(
-    configuration: Arc<ClientConfig>,
-    address: SocketAddr,
-) -> Result<TlsStream<TcpStream>, EnrollError> {
-    let tcp = in_time(TcpStream::connect(address)).await?;
-    // Small messages go at once; a socket that refuses this still works.
-    drop(tcp.set_nodelay(true));
-    // An address as the name: so no name is sent.
-    let name = ServerName::IpAddress(address.ip().into());
-    let stream = in_time(TlsConnector::from(configuration).connect(name, tcp)).await?;
-    if stream.get_ref().1.alpn_protocol() == Some(PAIRING) {
-        Ok(stream)
-    } else {
-        Err(EnrollError::Protocol)
-    }
-}
-
-async fn in_time<T>(work: impl Future<Output = std::io::Result<T>>) -> Result<T, EnrollError> {
-    match timeout(DIAL_TIME, work).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(EnrollError::from_connection(&error)),
-        Err(_) => Err(EnrollError::Connection(Failure::new(
-            "ETIMEDOUT",
-            Subject::Server,
-            "the server did not answer in time",
-        ))),
-    }
-}
-
-const DIAL_TIME: Duration = Duration::from_secs(5);
-const STAGGER: Duration = Duration::from_millis(100);
-
-impl EnrollError {
-    fn from_connection(error: &std::io::Error) -> Self {
-        let Some(failure) = cause(error) else {
-            return Self::Connection(
-                Failure::new("ECONNRESET", Subject::Server, "the connection broke off")
-                    .with_source(error.to_string().into()),
-            );
-        };
-        match (failure.code, failure.alert.as_deref()) {
-            (_, Some("no_application_protocol")) => Self::Expired,
-            // The pin: the only thing about the certificate that this side judges.
-            ("CERT_REJECTED", None) => Self::WrongServer,
-            _ => Self::Connection(failure),
-        }
-    }
-}
-
 impl From<Malformed> for EnrollError {
     fn from(_: Malformed) -> Self {
         Self::Protocol
@@ -354,10 +376,11 @@ impl From<WireError> for EnrollError {
             WireError::Aborted(abort) => match abort {
                 Abort::Version(_) => Self::Version,
                 Abort::Busy => Self::Used,
-                Abort::WrongCode => Self::WrongCode,
+                Abort::WrongCode => Self::WrongTypedCode,
                 Abort::Refused => Self::Refused,
                 Abort::Time => Self::Expired,
-                Abort::ModeOff | Abort::Internal => Self::ServerFailed,
+                Abort::ModeOff => Self::ModeOff,
+                Abort::Internal => Self::ServerFailed,
             },
             WireError::Lost(error) => Self::BrokenOff(error),
             WireError::Late => Self::TimedOut,

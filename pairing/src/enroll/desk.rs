@@ -6,8 +6,9 @@
 //!                  +-> CLOSED <------------------------+
 //! ```
 //!
-//! The window's one slot is taken by the first device that proves the secret and is never given
-//! twice: who comes later is told that the code was used, and so is the person at the host.
+//! The window's one slot is taken by the first device that proves the secret, of the QR code or of
+//! the typed one, and is never given twice: who comes later is told that the code was used, and so
+//! is the person at the host. Wrong typed codes are counted under the same lock (`codes`).
 
 use std::{
     convert::Infallible,
@@ -21,10 +22,12 @@ use rustls::ServerConfig;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
+    codes::{Codes, Wrong},
     host::{Approval, HostEvent},
     transcript::{Transcript, equal},
 };
 use crate::{
+    code::TypedCode,
     defence::{Defence, holds},
     id::KeyDigest,
     secret::Secret,
@@ -63,6 +66,7 @@ pub(crate) struct Settings {
 pub(crate) struct Opening {
     pub(crate) session: [u8; 8],
     pub(crate) secret: Secret,
+    pub(crate) codes: Codes,
     pub(crate) key: KeyDigest,
     pub(crate) configuration: Arc<ServerConfig>,
     pub(crate) events: mpsc::Sender<HostEvent>,
@@ -98,8 +102,19 @@ enum Phase {
 struct Waiting {
     ticket: u64,
     origin: IpAddr,
-    greeted: bool,
+    standing: Standing,
     _eviction: oneshot::Sender<Infallible>,
+}
+
+/// What a connection before F3 has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Nothing yet: the first to be sent away for another.
+    Silent,
+    /// A well-formed hello with a share, which anybody can make: the next to be sent away.
+    Guessing,
+    /// A hello whose tag proves the secret: never sent away.
+    Greeted,
 }
 
 /// What the person decided.
@@ -127,8 +142,22 @@ pub(crate) enum Step {
     Granted,
     /// Another device has the slot.
     Taken,
+    /// The typed code does not count any more.
+    WrongCode,
+    /// There is no typed code (any more).
+    ModeOff,
     /// The window is closed.
     Closed,
+}
+
+/// The code that a connection tries.
+#[derive(Debug)]
+pub(crate) struct Challenge {
+    /// It is the window's so many-th.
+    pub(crate) number: u8,
+    pub(crate) code: Arc<TypedCode>,
+    /// The window's key.
+    pub(crate) key: KeyDigest,
 }
 
 /// What typed digits did.
@@ -185,17 +214,20 @@ impl Desk {
             if !holds(Defence::EvictSilent) {
                 return None;
             }
-            let oldest = live
-                .waiting
-                .iter()
-                .position(|one| !one.greeted && only.is_none_or(|origin| one.origin == origin))?;
+            let oldest = [Standing::Silent, Standing::Guessing]
+                .into_iter()
+                .find_map(|standing| {
+                    live.waiting.iter().position(|one| {
+                        one.standing == standing && only.is_none_or(|origin| one.origin == origin)
+                    })
+                })?;
             live.waiting.remove(oldest);
         }
         let (eviction, evicted) = oneshot::channel();
         live.waiting.push(Waiting {
             ticket,
             origin,
-            greeted: false,
+            standing: Standing::Silent,
             _eviction: eviction,
         });
         let admission = Admission {
@@ -260,6 +292,17 @@ impl Desk {
         }
     }
 
+    /// The typed code of the window with this session, if it has one now.
+    pub(crate) fn typed_code(&self, session: [u8; 8]) -> Option<Secret> {
+        let state = self.lock();
+        let live = state.live.as_ref()?;
+        if live.opening.session != session {
+            return None;
+        }
+        let (_, code) = live.opening.codes.current()?;
+        Some(code.to_text())
+    }
+
     /// The window's time is over: it closes, unless a device has the slot already.
     pub(crate) fn expire(&self, session: [u8; 8]) {
         let mut state = self.lock();
@@ -285,7 +328,7 @@ impl Desk {
     }
 }
 
-/// Wipes the window: dropping it wipes its secret and its key.
+/// Wipes the window: dropping it wipes its secret, its codes and its key.
 fn close(state: &mut DeskState, code: &'static str, why: Closing) {
     if let Some(live) = state.live.take() {
         live.closing.send_replace(Some(why));
@@ -308,6 +351,23 @@ impl Live {
             Phase::Candidate { ticket }
             | Phase::Deciding { ticket, .. }
             | Phase::Issuing { ticket } => ticket == holder,
+        }
+    }
+
+    fn stands(&mut self, ticket: u64, standing: Standing) {
+        if let Some(place) = self.waiting.iter_mut().find(|one| one.ticket == ticket) {
+            place.standing = standing;
+        }
+    }
+
+    /// Grants a step while nobody has the slot.
+    fn step(&mut self, grant: impl FnOnce(&mut Self)) -> Step {
+        if matches!(self.phase, Phase::Open) || !holds(Defence::OneSlot) {
+            grant(self);
+            Step::Granted
+        } else {
+            self.another();
+            Step::Taken
         }
     }
 
@@ -359,32 +419,55 @@ impl Admission {
 
     /// F1 was good: this connection is not sent away for another.
     pub(crate) fn greet(&self) -> Step {
-        self.step(|live, ticket| {
-            if let Some(place) = live.waiting.iter_mut().find(|one| one.ticket == ticket) {
-                place.greeted = true;
-            }
-        })
+        self.with(|live| live.step(|live| live.stands(self.ticket, Standing::Greeted)))
+            .unwrap_or(Step::Closed)
     }
 
-    /// F3 was right: takes the window's one slot.
-    pub(crate) fn take_slot(&self) -> Step {
-        self.step(|live, ticket| {
-            live.waiting.retain(|one| one.ticket != ticket);
-            live.phase = Phase::Candidate { ticket };
-        })
-    }
-
-    fn step(&self, grant: impl FnOnce(&mut Live, u64)) -> Step {
+    /// The code that a hello with a share is about; `Err` when there is none (any more). This
+    /// proves nothing yet, so whoever has the slot already is not told, and neither is the device.
+    pub(crate) fn challenge(&self) -> Result<Challenge, Step> {
         self.with(|live| {
-            if matches!(live.phase, Phase::Open) || !holds(Defence::OneSlot) {
-                grant(live, self.ticket);
-                Step::Granted
-            } else {
-                live.another();
-                Step::Taken
+            live.stands(self.ticket, Standing::Guessing);
+            let (number, code) = live.opening.codes.current().ok_or(Step::ModeOff)?;
+            Ok(Challenge {
+                number,
+                code,
+                key: live.opening.key,
+            })
+        })
+        .unwrap_or(Err(Step::Closed))
+    }
+
+    /// F3 was right: takes the window's one slot. A typed code, by its number, must still count.
+    pub(crate) fn take_slot(&self, code: Option<u8>) -> Step {
+        self.with(|live| {
+            let counts = code.is_none_or(|number| live.opening.codes.is_current(number));
+            if !counts && holds(Defence::AttemptLimit) {
+                return Step::WrongCode;
             }
+            live.step(|live| {
+                live.waiting.retain(|one| one.ticket != self.ticket);
+                live.phase = Phase::Candidate {
+                    ticket: self.ticket,
+                };
+            })
         })
         .unwrap_or(Step::Closed)
+    }
+
+    /// F3 was wrong for the code of this number: counts it, and tells the person when that ends
+    /// the code, unless a device has the slot and the person a question to answer.
+    pub(crate) fn count_wrong(&self, number: u8) {
+        self.with(|live| {
+            let told = match live.opening.codes.wrong(number) {
+                Wrong::Counted => return,
+                Wrong::NewCode => HostEvent::NewCode,
+                Wrong::Ended => HostEvent::CodesEnded,
+            };
+            if matches!(live.phase, Phase::Open) {
+                live.tell(told);
+            }
+        });
     }
 
     /// F6 went out: asks the person, or decides as the window was opened to.

@@ -17,6 +17,9 @@ pub const MAX_BODY: usize = 4096;
 /// Type and length.
 pub const HEADER: usize = 3;
 
+/// A share of SPAKE2: its direction, and a point.
+pub const SHARE_LENGTH: usize = 33;
+
 /// Type bytes.
 pub mod kind {
     /// Abort, either direction.
@@ -57,7 +60,7 @@ pub fn header(bytes: [u8; HEADER]) -> Result<(u8, usize), Malformed> {
 pub enum Mode {
     /// The secret of the invitation.
     Qr,
-    /// A typed code (planned; servers answer Abort 6).
+    /// A typed code.
     Code,
 }
 
@@ -515,7 +518,6 @@ fn push_name(body: &mut Vec<u8>, name: &[u8]) -> Result<(), Malformed> {
     push_short(body, name)
 }
 
-const SHARE_LENGTH: usize = 33;
 const MAX_NAME: usize = 64;
 const MAX_ADDRESSES: usize = 8;
 

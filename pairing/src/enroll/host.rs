@@ -50,7 +50,14 @@ pub struct Window {
     pub expires_at: i64,
     /// What happens; the channel ends after `Paired` or `Closed`.
     pub events: mpsc::Receiver<HostEvent>,
-    pub(crate) _closer: Closer,
+    pub(crate) closer: Closer,
+}
+
+impl Window {
+    /// The code to type on the new device, as it is now; `None` when there is none (any more).
+    pub fn code(&self) -> Option<Secret> {
+        self.closer.desk.upgrade()?.typed_code(self.closer.session)
+    }
 }
 
 /// Closes the window when it is dropped; a device that was approved meanwhile is still served.
@@ -68,6 +75,17 @@ impl Drop for Closer {
     }
 }
 
+/// A pair that another one takes the place of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Its id.
+    pub pair: PairId,
+    /// What it calls itself, inert.
+    pub name: String,
+    /// When it was paired, Unix seconds.
+    pub paired_at: i64,
+}
+
 /// What a person at the host is told. `name` is inert already (no control or bidi characters,
 /// at most 64 columns, runs of 4 or more digits as `####`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,10 +101,14 @@ pub enum HostEvent {
         /// Seconds to decide.
         seconds: u8,
         /// The pair that it replaces, proved by its old key.
-        replaces: Option<PairId>,
+        replaces: Option<Replaced>,
     },
     /// `! Another device knows this code too.`
     AnotherDevice,
+    /// Five wrong typed codes came: [`Window::code`] gives another one now.
+    NewCode,
+    /// Five wrong ones came for the third code: the window goes on without typed codes.
+    CodesEnded,
     /// Digits were wrong; so many entries are left.
     WrongDigits {
         /// 2, 1.

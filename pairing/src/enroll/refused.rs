@@ -22,13 +22,16 @@ pub enum EnrollError {
     /// This end failed.
     #[error("this device cannot pair")]
     Internal(#[source] Cause),
+    /// Abort 6: no typed code, or no more of them.
+    #[error("the server takes no typed code in this window")]
+    ModeOff,
     /// Frames that are not of the protocol.
     #[error("the server does not follow the pairing protocol")]
     Protocol,
     /// Abort 4: the person, or nobody in time, or what we sent.
     #[error("the host refused this device, or nobody there typed its digits in time")]
     Refused,
-    /// Abort 6 or 7.
+    /// Abort 7.
     #[error("the server could not pair")]
     ServerFailed,
     /// The server stopped answering.
@@ -46,6 +49,9 @@ pub enum EnrollError {
     /// The server does not take our proof of the secret.
     #[error("the server does not take this code")]
     WrongCode,
+    /// Abort 3: another code than the server's, or somebody between the two.
+    #[error("this is not the code that the server shows; wrong codes are counted, five end a code")]
+    WrongTypedCode,
     /// Another key than the invitation names, or a server without the secret.
     #[error("this server does not know the code")]
     WrongServer,
@@ -53,7 +59,7 @@ pub enum EnrollError {
 
 impl EnrollError {
     /// Stable code: `PAIRING_ATTACK`, `PAIRING_BROKEN_OFF`, `PAIRING_EXPIRED`, `PAIRING_FAILED`,
-    /// `PAIRING_PROTOCOL`, `PAIRING_REFUSED`, `PAIRING_SERVER_FAILED`, `PAIRING_TIMEOUT`,
+    /// `PAIRING_MODE_OFF`, `PAIRING_PROTOCOL`, `PAIRING_REFUSED`, `PAIRING_SERVER_FAILED`, `PAIRING_TIMEOUT`,
     /// `PAIRING_UNUSABLE`, `PAIRING_USED`, `PAIRING_VERSION`, `PAIRING_WRONG_CODE`,
     /// `PAIRING_WRONG_SERVER`, and those of [`Failure`].
     pub const fn code(&self) -> &'static str {
@@ -63,6 +69,7 @@ impl EnrollError {
             Self::Connection(failure) => failure.code,
             Self::Expired => "PAIRING_EXPIRED",
             Self::Internal(_) => "PAIRING_FAILED",
+            Self::ModeOff => "PAIRING_MODE_OFF",
             Self::Protocol => "PAIRING_PROTOCOL",
             Self::Refused => "PAIRING_REFUSED",
             Self::ServerFailed => "PAIRING_SERVER_FAILED",
@@ -70,7 +77,7 @@ impl EnrollError {
             Self::Unusable(_) => "PAIRING_UNUSABLE",
             Self::Used => "PAIRING_USED",
             Self::Version => "PAIRING_VERSION",
-            Self::WrongCode => "PAIRING_WRONG_CODE",
+            Self::WrongCode | Self::WrongTypedCode => "PAIRING_WRONG_CODE",
             Self::WrongServer => "PAIRING_WRONG_SERVER",
         }
     }
@@ -98,6 +105,14 @@ impl EnrollError {
             Self::Expired | Self::WrongCode | Self::WrongServer => {
                 "open a new code on the host with `healthsync-server pair`, then run `healthsync scan`"
             }
+            Self::ModeOff => {
+                "paste the long text at `healthsync scan`, or open a new window on the host with \
+                 `healthsync-server pair`"
+            }
+            Self::WrongTypedCode => {
+                "type the code that `healthsync-server pair` shows now; if it was right, somebody \
+                 may stand between the two computers: use a network that you trust"
+            }
             Self::Refused => {
                 "open a new code with `healthsync-server pair`; type the digits that THIS device \
                  shows on the host within a minute"
@@ -109,7 +124,7 @@ impl EnrollError {
                 "look at the log of `healthsync-server start`, then open a new code with \
                  `healthsync-server pair`"
             }
-            Self::Internal(_) => "run `healthsync scan` again",
+            Self::Internal(_) => "run the command again",
         };
         Some(hint.to_owned())
     }
@@ -125,11 +140,13 @@ impl EnrollError {
             self,
             Self::BrokenOff(_)
                 | Self::Expired
+                | Self::ModeOff
                 | Self::Refused
                 | Self::ServerFailed
                 | Self::Used
                 | Self::Version
                 | Self::WrongCode
+                | Self::WrongTypedCode
         )
     }
 

@@ -1,8 +1,9 @@
 //! One device's exchange on the host, from F1 to F7.
 //!
-//! Nothing is counted and nothing is answered before the tag in F1 proves that the device knows
-//! the secret on this very channel; no slot is taken before F3 proves it again over the server's
-//! commitment; and no person is asked before F5 has fixed all that the device says.
+//! No slot is taken before F3 proves over the server's commitment that the device knows the secret
+//! (`greet`), and no person is asked before F5 has fixed all that the device says.
+
+mod greet;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,13 +16,10 @@ use zeroize::Zeroizing;
 
 use super::{
     desk::{Admission, Closing, DECISION_SECONDS, Decision, Step},
-    frame::{
-        Abort, Enrol, Hello, Issued, Malformed, Mode, Pending, Share, VERSION, hello_without_tag,
-        kind, read_proof, write_proof,
-    },
-    host::{Approval, HostEvent},
+    frame::{Abort, Enrol, Issued, Malformed, Pending, kind, write_proof},
+    host::{Approval, HostEvent, Replaced},
     name,
-    transcript::{Transcript, equal},
+    transcript::Transcript,
     wire::{FRAME_TIME, Wire, WireError, body},
 };
 use crate::{
@@ -130,66 +128,6 @@ struct Exchange<'a, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
-    /// F1 to F3: until the device has the window's slot. Gives nS, which is still secret.
-    async fn greet(
-        &mut self,
-        exporter: [u8; 32],
-    ) -> Result<(Transcript, Zeroizing<[u8; 32]>), Fault> {
-        const NOT_OURS: Fault = Fault::silent("not a hello of this window");
-        let f1 = unless_closed(&mut self.closing, self.wire.read(kind::HELLO, FRAME_TIME))
-            .await
-            .map_err(|_| Fault::silent("the window closed"))?
-            .map_err(|_| NOT_OURS)?;
-        let versions = Hello::read_versions(body(&f1)).map_err(|_| NOT_OURS)?;
-        if !versions.contains(&VERSION) {
-            let abort = Abort::Version(vec![VERSION]);
-            return Err(Fault::said("no version in common", abort));
-        }
-        let hello = Hello::read(body(&f1)).map_err(|_| NOT_OURS)?;
-        if hello.mode == Mode::Code {
-            return Err(Fault::said("typed codes are off", Abort::ModeOff));
-        }
-        let mut transcript = self
-            .admission
-            .transcript(hello.session, exporter)
-            .ok_or(NOT_OURS)?;
-        let tag = hello_without_tag(&f1)
-            .and_then(|covered| transcript.hello_tag(covered))
-            .map_err(|_| NOT_OURS)?;
-        if holds(Defence::HelloTag) && !equal(&tag, &hello.tag) {
-            return Err(NOT_OURS);
-        }
-        granted(self.admission.greet(), &self.closing)?;
-        transcript.add(&f1);
-
-        let mut nonce = Zeroizing::new([0; 32]);
-        self.trust
-            .environment()
-            .entropy
-            .fill(nonce.as_mut())
-            .map_err(|_| INTERNAL)?;
-        let f2 = Share {
-            version: VERSION,
-            share: Vec::new(),
-            commit: transcript.commit(&nonce),
-        }
-        .write()?;
-        self.wire.write(&f2).await.map_err(broken)?;
-        transcript.add(&f2);
-
-        let f3 = unless_closed(&mut self.closing, self.wire.read(kind::PROOF, FRAME_TIME))
-            .await
-            .map_err(left_behind)?
-            .map_err(broken)?;
-        let proof = read_proof(body(&f3)).map_err(|_| Fault::silent("a malformed frame"))?;
-        if !equal(&proof, &transcript.client_proof()?) {
-            return Err(Fault::silent("a wrong proof"));
-        }
-        granted(self.admission.take_slot(), &self.closing)?;
-        transcript.add(&f3);
-        Ok((transcript, nonce))
-    }
-
     /// F4 to F7: the device has the slot.
     async fn enrol(
         &mut self,
@@ -209,8 +147,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
             .map_err(|_| REFUSED)?
             .map_err(|error| spoiled(&error))?;
         let enrol = Enrol::read(body(&f5)).map_err(|_| BAD_ENROLMENT)?;
-        let name = check(self.trust, &self.admission, &transcript, &enrol)?;
-        let replaces = enrol.replaces.as_ref().map(|old| PairId(old.pair));
+        let (name, replaced) = check(self.trust, &self.admission, &transcript, &enrol)?;
+        let replaces = replaced.as_ref().map(|old| old.pair);
         transcript.add(&f5);
 
         let digits = transcript.digits(&nonce)?;
@@ -230,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
             key: KeyDigest::of_spki(&enrol.spki),
             from,
             seconds: DECISION_SECONDS,
-            replaces,
+            replaces: replaced,
         };
         let decided = self.admission.ask(digits, wanted).ok_or(REFUSED)?;
         tokio::select! {
@@ -275,13 +213,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
 }
 
 /// What the device says about itself: its own key signed it, the key is new here, the old pair's
-/// key agrees to be replaced, the name is harmless. Gives the name as people may see it.
+/// key agrees to be replaced, the name is harmless. Gives the name as people may see it, and what
+/// they should know of the old pair.
 fn check(
     trust: &Trust,
     admission: &Admission,
     transcript: &Transcript,
     enrol: &Enrol,
-) -> Result<String, Fault> {
+) -> Result<(String, Option<Replaced>), Fault> {
     let signed = transcript.enrol_message(&enrol.body_before_signature()?)?;
     let proved = verify_p256(&enrol.spki, &signed, &enrol.signature).is_ok();
     if !proved && holds(Defence::EnrolSignature) {
@@ -292,10 +231,18 @@ fn check(
     if trust.knows_key(&key) && holds(Defence::KeyOnce) {
         return Err(BAD_ENROLMENT);
     }
+    let mut replaced = None;
     if let Some(old) = &enrol.replaces {
         let signed = transcript.replace_message(&enrol.body_before_old_signature()?)?;
-        let spki = trust.active_key(&PairId(old.pair)).ok_or(BAD_ENROLMENT)?;
-        verify_p256(&spki, &signed, &old.signature).map_err(|_| BAD_ENROLMENT)?;
+        let (record, spki) = trust.active(&PairId(old.pair)).ok_or(BAD_ENROLMENT)?;
+        if holds(Defence::OldKeySignature) {
+            verify_p256(&spki, &signed, &old.signature).map_err(|_| BAD_ENROLMENT)?;
+        }
+        replaced = Some(Replaced {
+            pair: record.pair,
+            name: record.name,
+            paired_at: record.created_at,
+        });
     }
     match &admission.settings.approval {
         Approval::ExpectKey(expected) if *expected != key => Err(Fault::said(
@@ -303,7 +250,7 @@ fn check(
             Abort::Refused,
         )
         .with_code("PAIRING_REFUSED")),
-        _ => Ok(name::inert(&name)),
+        _ => Ok((name::inert(&name), replaced)),
     }
 }
 
@@ -341,6 +288,8 @@ fn granted(step: Step, closing: &watch::Receiver<Option<Closing>>) -> Result<(),
     match step {
         Step::Granted => Ok(()),
         Step::Taken => Err(Fault::said("the code is used", Abort::Busy)),
+        Step::WrongCode => Err(Fault::said("a typed code that is over", Abort::WrongCode)),
+        Step::ModeOff => Err(Fault::said("typed codes are off", Abort::ModeOff)),
         Step::Closed => Err(left_behind(closing.borrow().unwrap_or(Closing::Other))),
     }
 }

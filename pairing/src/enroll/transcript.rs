@@ -32,15 +32,11 @@ impl Transcript {
     /// Starts with what the channel gives (exporter value, key of its pairing certificate) and
     /// what both people's devices share: the invitation's secret, or the result of SPAKE2.
     pub fn new(exporter: [u8; 32], server_key: &KeyDigest, shared: &Secret) -> Self {
-        let exporter = if holds(Defence::ChannelBinding) {
-            exporter
-        } else {
-            [0; 32]
-        };
+        let exporter = bound(exporter);
         let key = Salt::new(HKDF_SHA256, &exporter).extract(shared.expose());
         let mut hash = digest::Context::new(&digest::SHA256);
         hash.update(b"healthsync pair v1");
-        hash.update(&server_key.0);
+        hash.update(&bound(server_key.0));
         Self {
             exporter,
             key,
@@ -107,6 +103,9 @@ impl Transcript {
     /// The server's commitment to nS.
     pub fn commit(&self, server_nonce: &[u8; 32]) -> [u8; 32] {
         let mut hash = digest::Context::new(&digest::SHA256);
+        if !holds(Defence::CommitHides) {
+            return *server_nonce;
+        }
         hash.update(b"healthsync pair v1 commit\0");
         hash.update(&self.exporter);
         hash.update(server_nonce);
@@ -133,6 +132,15 @@ impl Transcript {
 impl std::fmt::Debug for Transcript {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Transcript(..)")
+    }
+}
+
+/// A value of the channel, as it goes into what is derived.
+pub(super) const fn bound(value: [u8; 32]) -> [u8; 32] {
+    if holds(Defence::ChannelBinding) {
+        value
+    } else {
+        [0; 32]
     }
 }
 

@@ -1,5 +1,5 @@
-//! The new device's channel to a pairing window: exactly the key in the invitation, and nothing
-//! else about its certificate.
+//! The new device's channel to a pairing window: exactly the key in the invitation, or with a typed
+//! code any P-256 key, which the exchange is then bound to; and nothing else about its certificate.
 
 use std::sync::Arc;
 
@@ -21,9 +21,10 @@ use crate::{
     id::KeyDigest,
 };
 
-/// TLS 1.3 to the window whose key has this digest: no server name, one ALPN name, no resumption.
+/// TLS 1.3 to the window whose key has this digest, or to any: no server name, one ALPN name, no
+/// resumption.
 pub(crate) fn configuration(
-    key: KeyDigest,
+    key: Option<KeyDigest>,
     environment: &Environment,
 ) -> Result<Arc<ClientConfig>, Error> {
     let provider = super::provider();
@@ -45,7 +46,7 @@ pub(crate) fn configuration(
 
 #[derive(Debug)]
 struct PinnedKey {
-    key: KeyDigest,
+    key: Option<KeyDigest>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -59,7 +60,8 @@ impl ServerCertVerifier for PinnedKey {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let found = Certificate::from_der(end_entity).map_err(|_| CertificateError::BadEncoding)?;
-        if found.key == self.key || !holds(Defence::SpkiPin) {
+        // Other kinds of keys fail at the signature, for which one scheme is offered.
+        if self.key.is_none_or(|key| found.key == key) || !holds(Defence::SpkiPin) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(CertificateError::ApplicationVerificationFailure.into())

@@ -43,6 +43,7 @@ use crate::{
     device::DeviceKey,
     discovery::{Nonce, Tag},
     enroll::{
+        codes::Codes,
         desk::{Admission, Desk, Entered, Opening, Settings},
         host::{Closer, HostEvent, Window, WindowOptions},
         name,
@@ -327,6 +328,7 @@ impl Trust {
             Opening {
                 session,
                 secret: Secret::new(secret.to_vec()),
+                codes: Codes::new(Arc::clone(&self.environment.entropy)),
                 key: key.digest(),
                 configuration,
                 events,
@@ -353,7 +355,7 @@ impl Trust {
             text,
             expires_at,
             events: received,
-            _closer: Closer {
+            closer: Closer {
                 desk: Arc::downgrade(&self.desk),
                 session,
             },
@@ -392,10 +394,10 @@ impl Trust {
         self.registry.knows_key(key)
     }
 
-    /// The key of an ACTIVE pair's client.
-    pub(crate) fn active_key(&self, pair: &PairId) -> Option<Vec<u8>> {
+    /// An ACTIVE pair with its client's key.
+    pub(crate) fn active(&self, pair: &PairId) -> Option<(DeviceRecord, Vec<u8>)> {
         let entry = self.registry.entry(pair)?;
-        (entry.record.state == State::Active).then_some(entry.spki)
+        (entry.record.state == State::Active).then_some((entry.record, entry.spki))
     }
 
     /// Makes the pair's CA and certificates, stores its keys, then its PENDING record.

@@ -104,7 +104,7 @@ pub(crate) struct FakeHost {
     configuration: Arc<ServerConfig>,
     key: KeyDigest,
     certificate: Vec<u8>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl FakeHost {
@@ -179,6 +179,8 @@ impl FakeHost {
         Ok(End {
             transcript: Transcript::new(exporter, &self.key, &Secret::new(SECRET.to_vec())),
             stream,
+            exporter,
+            key: self.key,
         })
     }
 }
@@ -187,6 +189,12 @@ impl FakeHost {
 pub(crate) struct End<S> {
     pub(crate) stream: S,
     pub(crate) transcript: Transcript,
+    /// What binds the exchange to the channel.
+    #[cfg_attr(not(feature = "typed-code"), expect(dead_code, reason = "for SPAKE2"))]
+    pub(crate) exporter: [u8; 32],
+    /// The host's.
+    #[cfg_attr(not(feature = "typed-code"), expect(dead_code, reason = "for SPAKE2"))]
+    pub(crate) key: KeyDigest,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> End<S> {
@@ -284,9 +292,17 @@ pub(crate) async fn connect(invite: &Invite) -> End<client::TlsStream<TcpStream>
 
 /// The same, if the window is still open.
 pub(crate) async fn try_connect(invite: &Invite) -> Option<End<client::TlsStream<TcpStream>>> {
-    let tcp = TcpStream::connect(invite.addresses[0]).await.ok()?;
+    connect_to(invite.addresses[0], &invite.secret).await
+}
+
+/// The same, for a device that has this secret.
+pub(crate) async fn connect_to(
+    address: SocketAddr,
+    secret: &Secret,
+) -> Option<End<client::TlsStream<TcpStream>>> {
+    let tcp = TcpStream::connect(address).await.ok()?;
     let configuration = Arc::new(client(&["healthsync-pair/1"], None));
-    let name = ServerName::IpAddress(invite.addresses[0].ip().into());
+    let name = ServerName::IpAddress(address.ip().into());
     let connected = TlsConnector::from(configuration).connect(name, tcp).await;
     let stream = connected.ok()?;
     let mut exporter = [0; 32];
@@ -296,10 +312,11 @@ pub(crate) async fn try_connect(invite: &Invite) -> Option<End<client::TlsStream
         .expect("an exporter");
     let chain = connection.peer_certificates().expect("a certificate");
     let key = Certificate::from_der(&chain[0]).expect("a certificate").key;
-    let secret = Secret::new(invite.secret.expose().to_vec());
     Some(End {
-        transcript: Transcript::new(exporter, &key, &secret),
+        transcript: Transcript::new(exporter, &key, secret),
         stream,
+        exporter,
+        key,
     })
 }
 

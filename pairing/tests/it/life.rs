@@ -84,13 +84,23 @@ async fn a_restart_finishes_what_was_left() {
 #[tokio::test]
 async fn window_dies_with_process() {
     let host = Host::start().await;
-    let (_window, mut invite) = host.window(Approval::None);
+    let (window, mut invite) = host.window(Approval::None);
+    let code = window.code();
     let host = host.restart().await;
     invite.addresses = vec![host.address];
+    let mut kept = invite.secret.expose().to_vec();
     assert_eq!(
         host.device(invite, "late").failure().await,
         "PAIRING_EXPIRED"
     );
+
+    // Nor does the next window know anything of it.
+    let (next, invite) = host.window(Approval::None);
+    kept.extend(code.iter().flat_map(Secret::expose));
+    for new in [Some(invite.secret), next.code()].into_iter().flatten() {
+        let new = new.expose();
+        assert!(!kept.windows(new.len()).any(|bytes| bytes == new));
+    }
 }
 
 #[tokio::test]

@@ -19,10 +19,16 @@ mod misbehaving_server;
 mod names;
 mod pairing;
 mod photo_race;
+#[cfg(feature = "typed-code")]
+mod relay;
 mod renewal;
 mod rogue_qr;
 mod secret_confinement;
 #[cfg(target_os = "linux")]
 mod secret_service;
 mod seeded;
+#[cfg(feature = "typed-code")]
+mod typed_code;
+#[cfg(feature = "typed-code")]
+mod typed_ends;
 mod vectors;

@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "compares a new passphrase with its repetition",
     ),
     ("cli/src/scan/mod.rs", "reads the pasted invitation"),
+    ("pairing/src/code.rs", "writes the typed code, checks it"),
     (
         "pairing/src/credentials.rs",
         "encodes the items of the key store",
@@ -24,6 +25,10 @@ const ALLOWED: &[(&str, &str)] = &[
     (
         "pairing/src/discovery.rs",
         "computes the tags of announcements",
+    ),
+    (
+        "pairing/src/enroll/pake.rs",
+        "gives the typed code to SPAKE2 as its password",
     ),
     (
         "pairing/src/enroll/transcript.rs",

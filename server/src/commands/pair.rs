@@ -123,7 +123,11 @@ impl OpenWindow<'_> {
     fn tell(&mut self, reply: Reply) -> Result<Option<Outcome>, ServerError> {
         let printer = self.settings.printer;
         match reply {
-            Reply::Window { text, expires_at } => self.open(text, expires_at)?,
+            Reply::Window {
+                text,
+                code,
+                expires_at,
+            } => self.open(text, code, expires_at)?,
             Reply::DigitsWanted(waiting) => {
                 printer.event(
                     &json!({
@@ -131,6 +135,7 @@ impl OpenWindow<'_> {
                         "name": waiting.name,
                         "keyDigest": waiting.key_digest,
                         "scope": waiting.scope,
+                        "replaces": waiting.replaces,
                     }),
                     || format!("\n{}", question::question(&waiting)),
                 )?;
@@ -142,6 +147,13 @@ impl OpenWindow<'_> {
                 printer.event(&json!({"event": "another-device"}), || format!("\n{text}"))?;
                 self.prompt()?;
             }
+            Reply::Code { code } => printer
+                .event(&json!({"event": "code", "code": code}), || {
+                    question::new_code(&code)
+                })?,
+            Reply::CodeModeEnded => printer.event(&json!({"event": "code-mode-ended"}), || {
+                question::CODES_ENDED.to_owned()
+            })?,
             Reply::WrongDigits { left } => {
                 let event = json!({"event": "wrong-digits", "left": left});
                 let entries = if left == 1 { "entry is" } else { "entries are" };
@@ -176,23 +188,24 @@ impl OpenWindow<'_> {
         Ok(None)
     }
 
-    fn open(&self, text: String, expires_at: i64) -> Result<(), ServerError> {
+    fn open(&self, text: String, code: Option<String>, expires_at: i64) -> Result<(), ServerError> {
         let printer = self.settings.printer;
-        let screen = Screen::new(text, expires_at)?;
+        let mut event = json!({"event": "window", "text": text, "expiresAt": expires_at});
+        if let (Some(code), Some(fields)) = (&code, event.as_object_mut()) {
+            fields.insert("code".to_owned(), json!(code));
+        }
+        let screen = Screen::new(text, code, expires_at)?;
         if let Some(path) = &self.args.png {
             screen.write_png(path, self.force)?;
             printer.note(&format!("The code is in {}.", path.display()));
         }
-        printer.event(
-            &json!({"event": "window", "text": screen.text(), "expiresAt": expires_at}),
-            || {
-                if printer.shows_pictures() {
-                    screen.lines(&TimeZone::system()).join("\n")
-                } else {
-                    screen.text()
-                }
-            },
-        )
+        printer.event(&event, || {
+            if printer.shows_pictures() {
+                screen.lines(&TimeZone::system()).join("\n")
+            } else {
+                screen.texts().join("\n")
+            }
+        })
     }
 
     /// Asks for the digits, or says how to give them.

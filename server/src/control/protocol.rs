@@ -4,7 +4,7 @@
 use std::{fmt, net::SocketAddr};
 
 use healthsync_core::api::ScopeInfo;
-use healthsync_pairing::trust::DeviceRecord;
+use healthsync_pairing::{enroll::host::Replaced, trust::DeviceRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::{args, error::Told, permit};
@@ -102,6 +102,9 @@ pub enum Reply {
     Window {
         /// The invitation: whoever has it may try to pair.
         text: String,
+        /// The code to type; none where typed codes are left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
         /// Unix seconds.
         expires_at: i64,
     },
@@ -109,6 +112,13 @@ pub enum Reply {
     DigitsWanted(Waiting),
     /// A second device knows the code.
     AnotherDevice,
+    /// Five wrong codes were typed somewhere: this is another one.
+    Code {
+        /// The new code.
+        code: String,
+    },
+    /// There are no more codes to type in this window.
+    CodeModeEnded,
     /// The digits were wrong.
     WrongDigits {
         /// Entries left.
@@ -157,9 +167,31 @@ pub struct Waiting {
     /// Seconds to decide.
     pub seconds: u8,
     /// The pair that it replaces, if it proved that.
-    pub replaces: Option<String>,
+    pub replaces: Option<ReplacedPair>,
     /// What it may then read.
     pub scope: ScopeInfo,
+}
+
+/// The pair that a device leaves for a new one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplacedPair {
+    /// 26 characters.
+    pub pair: String,
+    /// What it calls itself, made inert.
+    pub name: String,
+    /// Unix seconds.
+    pub paired_at: i64,
+}
+
+impl From<Replaced> for ReplacedPair {
+    fn from(replaced: Replaced) -> Self {
+        Self {
+            pair: replaced.pair.to_string(),
+            name: replaced.name,
+            paired_at: replaced.paired_at,
+        }
+    }
 }
 
 /// One pair.
@@ -275,6 +307,8 @@ impl fmt::Debug for Reply {
             Self::Window { .. } => "Window",
             Self::DigitsWanted(_) => "DigitsWanted",
             Self::AnotherDevice => "AnotherDevice",
+            Self::Code { .. } => "Code",
+            Self::CodeModeEnded => "CodeModeEnded",
             Self::WrongDigits { .. } => "WrongDigits",
             Self::Paired { .. } => "Paired",
             Self::Closed { .. } => "Closed",
@@ -339,10 +373,26 @@ mod tests {
             (
                 Reply::Window {
                     text: "HS1:X".to_owned(),
+                    code: Some("K7QF-3M9X-5".to_owned()),
+                    expires_at: 7,
+                },
+                r#"{"event":"window","text":"HS1:X","code":"K7QF-3M9X-5","expiresAt":7}"#,
+            ),
+            (
+                Reply::Window {
+                    text: "HS1:X".to_owned(),
+                    code: None,
                     expires_at: 7,
                 },
                 r#"{"event":"window","text":"HS1:X","expiresAt":7}"#,
             ),
+            (
+                Reply::Code {
+                    code: "K7QF-3M9X-5".to_owned(),
+                },
+                r#"{"event":"code","code":"K7QF-3M9X-5"}"#,
+            ),
+            (Reply::CodeModeEnded, r#"{"event":"code-mode-ended"}"#),
             (
                 Reply::Closed {
                     code: "PAIRING_EXPIRED".to_owned(),
@@ -363,7 +413,8 @@ mod tests {
             (Reply::Done, r#"{"event":"done"}"#),
         ] {
             assert_eq!(serde_json::to_string(&reply).unwrap(), line);
-            assert!(!format!("{reply:?}").contains("HS1"));
+            let shown = format!("{reply:?}");
+            assert!(!shown.contains("HS1") && !shown.contains("K7QF"), "{shown}");
         }
     }
 }

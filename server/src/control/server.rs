@@ -174,6 +174,7 @@ async fn follow(
     answer
         .say(&Reply::Window {
             text: text_of(&window.text),
+            code: window.code().as_ref().map(text_of),
             expires_at: window.expires_at,
         })
         .await?;
@@ -199,10 +200,16 @@ async fn follow(
                 key_short: key.short(),
                 from,
                 seconds,
-                replaces: replaces.map(|pair| pair.to_string()),
+                replaces: replaces.map(Into::into),
                 scope: scope.clone(),
             }),
             Some(HostEvent::AnotherDevice) => Reply::AnotherDevice,
+            Some(HostEvent::NewCode) => match window.code().as_ref().map(text_of) {
+                Some(code) => Reply::Code { code },
+                // It is over as well by now; that event follows.
+                None => continue,
+            },
+            Some(HostEvent::CodesEnded) => Reply::CodeModeEnded,
             Some(HostEvent::WrongDigits { left }) => Reply::WrongDigits { left },
             Some(HostEvent::Paired { pair, name }) => {
                 return answer
@@ -231,7 +238,7 @@ async fn follow(
     }
 }
 
-/// The invitation leaves the server here alone, towards its own user.
+/// Invitation and code leave the server here alone, towards its own user.
 fn text_of(text: &Secret) -> String {
     String::from_utf8_lossy(text.expose()).into_owned()
 }

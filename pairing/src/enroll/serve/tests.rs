@@ -1,5 +1,8 @@
 //! Time limits and caps, on a clock that stands until everybody waits: in memory, without TLS.
 
+#[cfg(feature = "typed-code")]
+mod typed;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::{
@@ -11,7 +14,10 @@ use tokio::{
 use super::*;
 use crate::{
     device::DeviceKey,
-    enroll::host::{Window, WindowOptions},
+    enroll::{
+        frame::{Hello, Mode, VERSION, hello_without_tag},
+        host::{Window, WindowOptions},
+    },
     environment::{Clock, Environment, SystemEntropy},
     invite::Invite,
     keystore::memory::MemoryStore,
@@ -37,10 +43,14 @@ struct Host {
 
 impl Host {
     fn new() -> Self {
+        Self::with(Arc::new(SystemEntropy))
+    }
+
+    fn with(entropy: Arc<dyn crate::environment::Entropy>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment {
             clock: Arc::new(Stopped(AtomicI64::new(1_800_000_000))),
-            entropy: Arc::new(SystemEntropy),
+            entropy,
         };
         let keys = Box::<MemoryStore>::default();
         let trust = Trust::open(&folder.path().join("trust.db"), keys, environment).unwrap();
@@ -80,6 +90,7 @@ impl Host {
         let secret = crate::secret::Secret::new(self.invite.secret.expose().to_vec());
         Some(Device {
             stream: near,
+            key: self.invite.key,
             transcript: Transcript::new(EXPORTER, &self.invite.key, &secret),
             outcome,
         })
@@ -103,6 +114,9 @@ impl Host {
 
 struct Device {
     stream: DuplexStream,
+    /// The window's.
+    #[cfg_attr(not(feature = "typed-code"), expect(dead_code, reason = "for SPAKE2"))]
+    key: KeyDigest,
     transcript: Transcript,
     outcome: JoinHandle<(Result<(), &'static str>, u64)>,
 }
