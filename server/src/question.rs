@@ -31,8 +31,8 @@ pub fn question(waiting: &Waiting) -> String {
     lines.extend(
         [
             "Look at the screen of the device YOU are pairing:",
-            "  six digits there                      -> type them here",
-            "  \"already used\", an error, no digits   -> press Enter: somebody else has this code",
+            "  six digits there                     -> type them here",
+            "  \"already used\", an error, no digits  -> Enter: somebody else has this code",
             "",
         ]
         .map(str::to_owned),
@@ -95,15 +95,15 @@ fn day(seconds: i64) -> String {
 /// What a person reads when a code is over and another one counts.
 pub fn new_code(code: &str) -> String {
     format!(
-        "! Five wrong codes were typed somewhere: the code is over. Was it not you, somebody\n  \
-         guesses. The code to type is now\n\n      {code}\n"
+        "! Five wrong codes were typed somewhere: that code is over. If it was not you,\n  \
+         somebody guesses. The code to type is now\n\n      {code}\n"
     )
 }
 
 /// What a person reads when typed codes are over.
 pub const CODES_ENDED: &str = "\
-! Fifteen wrong codes were typed somewhere: somebody guesses. No more codes can be
-  typed in this window. The QR code and its text are as good as before.
+! Fifteen wrong codes were typed somewhere: somebody guesses. No more codes can
+  be typed in this window. The QR code and its text are as good as before.
 ";
 
 /// The last line of the question.
@@ -167,8 +167,8 @@ A device asks to be paired.
                 (the device shows the same key)
   may then read ALL TYPES, until you revoke it
 Look at the screen of the device YOU are pairing:
-  six digits there                      -> type them here
-  \"already used\", an error, no digits   -> press Enter: somebody else has this code
+  six digits there                     -> type them here
+  \"already used\", an error, no digits  -> Enter: somebody else has this code
 ";
         assert_eq!(question(&waiting), expected);
         waiting.scope = ScopeInfo {
