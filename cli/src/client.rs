@@ -16,7 +16,11 @@ use healthsync_core::{
     time::rfc3339,
 };
 use healthsync_pairing::{
-    certificate::Certificate, credentials::ClientCredentials, keystore::KeyStore, tls::client,
+    certificate::Certificate,
+    credentials::ClientCredentials,
+    defence::{Defence, holds},
+    keystore::KeyStore,
+    tls::client,
 };
 use reqwest::{Method, Response, tls::TlsInfo};
 use serde::de::DeserializeOwned;
@@ -86,7 +90,7 @@ impl Link {
         let mut link = Self::new(server, credentials, addresses, settings)?;
         link.file = Some(file);
         link.in_use = in_use;
-        if pending {
+        if pending && holds(Defence::FinishLater) {
             link.acknowledge().await?;
         }
         Ok((link, store))

@@ -7,6 +7,7 @@ use std::{
 };
 
 use healthsync_core::api::Code;
+use healthsync_pairing::defence::{Defence, holds};
 use tempfile::NamedTempFile;
 
 use crate::error::CliError;
@@ -34,8 +35,9 @@ impl Output {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             return Ok(Self::Stdout);
         };
+        let replace = replace || !holds(Defence::OutputNoClobber);
         match fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_file() => {
+            Ok(found) if !found.file_type().is_file() && holds(Defence::OutputNoFollow) => {
                 return Err(CliError::new(
                     Code::OutputExists,
                     format!("{} is not a regular file", path.display()),

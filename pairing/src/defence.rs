@@ -39,6 +39,10 @@ macro_rules! defences {
 
 // In the order of their names.
 defences! {
+    /// The server goes on accepting when it has run out of descriptors.
+    AcceptGoesOn = "accept-goes-on",
+    /// It waits before it tries again.
+    AcceptPause = "accept-pause",
     /// Five wrong typed codes end a code, also for connections that began before.
     AttemptLimit = "attempt-limit",
     /// Wrong typed codes are counted for the window, whoever sends them.
@@ -57,6 +61,8 @@ defences! {
     CommitHides = "commit-hides",
     /// The client derives the pair's id and takes no other.
     DerivedPairId = "derived-pair-id",
+    /// A connection without a certificate makes room when descriptors have run out.
+    DescriptorsFreed = "descriptors-freed",
     /// Only the digits of the channel that holds the slot let a device in.
     DigitsCheck = "digits-check",
     /// A key is enrolled only with its own signature over this exchange.
@@ -65,8 +71,14 @@ defences! {
     EvictSilent = "evict-silent",
     /// A certificate of the pair's CA enters only with the key in the record.
     ExactKey = "exact-key",
+    /// A client whose pairing broke off after the certificates came acknowledges them later.
+    FinishLater = "finish-later",
     /// A typed code is drawn anew for each window.
     FreshCodes = "fresh-codes",
+    /// A handshake has 5 s.
+    HandshakeTime = "handshake-time",
+    /// The header of a request has 5 s.
+    HeaderTime = "header-time",
     /// The first message proves the QR code's secret over this very channel.
     HelloTag = "hello-tag",
     /// Only addresses of the local network are taken from a person.
@@ -79,32 +91,58 @@ defences! {
     InviteAddresses = "invite-addresses",
     /// A server names addresses of the local network only.
     IssuedAddresses = "issued-addresses",
+    /// Files of keys are for their owner only.
+    KeyFilePrivate = "key-file-private",
     /// A public key has one form: P-256, uncompressed.
     KeyForm = "key-form",
     /// A key that any record knows is not enrolled again.
     KeyOnce = "key-once",
     /// The CA writes the profile of a client's certificate: for clients alone.
     LeafProfile = "leaf-profile",
+    /// Lines of the log that anybody can cause are few a minute.
+    LogCap = "log-cap",
+    /// The log names paths of requests, and not what they asked for.
+    LogWithoutQuery = "log-without-query",
     /// No name shows four digits in a row.
     MaskedDigits = "masked-digits",
+    /// The environment's proxies are not used.
+    NoProxy = "no-proxy",
+    /// A redirect is not followed.
+    NoRedirect = "no-redirect",
     /// A pair is replaced only with a signature by its old key.
     OldKeySignature = "old-key-signature",
     /// A window lets one device in.
     OneSlot = "one-slot",
+    /// A file is replaced only when that is asked for.
+    OutputNoClobber = "output-no-clobber",
+    /// What is written does not go through a link.
+    OutputNoFollow = "output-no-follow",
     /// No text of the peer before F7 becomes part of an error.
     PeerText = "peer-text",
+    /// A place that was announced is used only after it has proved to be the pair's server.
+    ProofBeforeUse = "proof-before-use",
+    /// The server announces itself under names that say nothing.
+    RandomNames = "random-names",
     /// A retired key that is proved again suspends its pair.
     RetiredKeys = "retired-keys",
+    /// Revoking cuts the connections that there are.
+    RevocationCuts = "revocation-cuts",
     /// A pair that nobody acknowledges is rolled back at its deadline.
     RollBack = "roll-back",
     /// The secret of the QR code is a key and never a message.
     SecretDerived = "secret-derived",
+    /// A secret among the arguments is refused, and not repeated.
+    SecretsNotInArgv = "secrets-not-in-argv",
     /// The client takes a server's proof only if it is right.
     ServerProof = "server-proof",
     /// No share of SPAKE2 is of small order.
     ShareCheck = "share-check",
     /// The client connects to the key in the QR code and to no other.
     SpkiPin = "spki-pin",
+    /// Connections without a certificate are few.
+    StrangersCap = "strangers-cap",
+    /// When they are too many, one of the address that has the most makes room.
+    StrangersFairness = "strangers-fairness",
     /// Nothing stands behind the fields of a frame.
     StrictFrames = "strict-frames",
     /// A copy of a certificate without its key changes no record.

@@ -7,6 +7,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use healthsync_pairing::{
+    defence::{Defence, holds},
     discovery::{self, Nonce, is_virtual},
     environment::{EntropyUnavailable, Environment},
 };
@@ -107,6 +108,16 @@ pub fn announce(app: &Arc<App>) -> Result<Option<Announcement>, AdvertiseError> 
     Ok(Some(Announcement { daemon, keeper }))
 }
 
+/// A name that says nothing about this computer or its user.
+fn unrelated_name(environment: &Environment) -> Result<String, EntropyUnavailable> {
+    if holds(Defence::RandomNames) {
+        discovery::random_name(environment)
+    } else {
+        let own = rustix::system::uname();
+        Ok(own.nodename().to_string_lossy().into_owned())
+    }
+}
+
 /// What stays the same while the server runs.
 struct Sign {
     instance: String,
@@ -128,8 +139,8 @@ impl Sign {
             return Ok(None);
         };
         Ok(Some(Self {
-            instance: discovery::random_name(environment)?,
-            host: format!("{}.local.", discovery::random_name(environment)?),
+            instance: unrelated_name(environment)?,
+            host: format!("{}.local.", unrelated_name(environment)?),
             port,
             listening: listening.to_vec(),
             environment: environment.clone(),

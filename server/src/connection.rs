@@ -10,6 +10,7 @@ use std::{
 use axum::{Router, body::Body, extract::Request};
 use healthsync_core::api::Code;
 use healthsync_pairing::{
+    defence::{Defence, holds},
     id::PairId,
     renewal,
     trust::{Peer, Refusal},
@@ -80,7 +81,10 @@ pub async fn converse<S>(parts: Parts, stream: S, guest: Arc<Guest>, is_h2: bool
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let limits = *parts.app.limits();
+    let mut limits = *parts.app.limits();
+    if !holds(Defence::HeaderTime) {
+        limits.header = Duration::from_hours(1);
+    }
     let Parts {
         app,
         router,
@@ -241,7 +245,7 @@ impl Watch<'_> {
                     }
                 }
                 revoked = self.revocations.recv(), if leaving.is_none() => {
-                    if self.concerns_us(revoked).await {
+                    if self.concerns_us(revoked).await && holds(Defence::RevocationCuts) {
                         if !self.guest.says_farewell.load(Ordering::Relaxed) {
                             return End::Cut("revoked");
                         }

@@ -19,6 +19,7 @@ use axum::{
 };
 use healthsync_core::api::{self, Code};
 use healthsync_pairing::{
+    defence::{Defence, holds},
     id::PairId,
     trust::{Peer, Refusal},
 };
@@ -132,7 +133,11 @@ pub async fn pass(
     let id = request_id(&app);
     let method = request.method().clone();
     // Never the query: it says what somebody measures.
-    let path = request.uri().path().to_owned();
+    let path = if holds(Defence::LogWithoutQuery) {
+        request.uri().path().to_owned()
+    } else {
+        request.uri().to_string()
+    };
     let claims = Claims::of(&request);
     let mut response = match check(&app, &guest.peer, claims).await {
         Ok(permit) => {

@@ -12,18 +12,28 @@ use std::{
 
 use axum::Router;
 use healthsync_core::report::Hint;
-use healthsync_pairing::tls::door::{self, Entered};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use healthsync_pairing::{
+    defence::{Defence, holds},
+    tls::door::{self, Entered, Turned},
+};
+use rustix::io::Errno;
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    app::App, connection, limits::Limits, routes, settings::ListenSettings, strangers::Strangers,
+    app::App, connection, limits::Limits, notices::Notices, routes, settings::ListenSettings,
+    strangers::Strangers,
 };
 
 /// Connections that the system keeps for us before we take them.
 const BACKLOG: u32 = 1024;
-/// Out of file descriptors: wait for some to come free.
+/// Out of file descriptors, and nobody to send away: wait for some to come free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Somebody was sent away: so long until the descriptor is free.
+const LEAVING_PAUSE: Duration = Duration::from_millis(2);
 
 /// Why the server does not listen.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +124,7 @@ fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
 fn lacks_ipv6(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
         || error.kind() == io::ErrorKind::Unsupported
-        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+        || error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
 }
 
 /// Serves until `shutdown` completes; then answers under way get some seconds to end.
@@ -123,6 +133,7 @@ pub async fn run(listeners: Vec<TcpListener>, app: Arc<App>, shutdown: impl Futu
         router: routes::router(Arc::clone(&app)),
         strangers: Strangers::new(app.limits().strangers, app.limits().strangers_per_address),
         numbers: AtomicU64::new(0),
+        notices: Notices::default(),
         tasks: TaskTracker::new(),
         stop: CancellationToken::new(),
         app,
@@ -153,6 +164,7 @@ struct Door {
     router: Router,
     strangers: Arc<Strangers>,
     numbers: AtomicU64,
+    notices: Notices,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -173,9 +185,22 @@ impl Door {
                 Err(error) if is_about_one_connection(&error) => {
                     tracing::debug!(%error, "a connection went away before it was taken");
                 }
+                Err(_) if !holds(Defence::AcceptGoesOn) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "could not take a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    if let Some(left_out) = self.notices.admit(Instant::now()) {
+                        tracing::warn!(%error, left_out, "could not take a connection");
+                    }
+                    let makes_room = is_about_descriptors(&error)
+                        && holds(Defence::DescriptorsFreed)
+                        && self.strangers.make_room();
+                    if holds(Defence::AcceptPause) {
+                        tokio::time::sleep(if makes_room {
+                            LEAVING_PAUSE
+                        } else {
+                            ACCEPT_PAUSE
+                        })
+                        .await;
+                    }
                 }
             }
         }
@@ -192,7 +217,13 @@ impl Door {
         let entered = tokio::select! {
             entered = door::enter(self.app.trust(), stream, from) => entered,
             () = admission.turned_away() => {
-                tracing::warn!(%from, "too many connections without a certificate: the oldest was cut");
+                if let Some(left_out) = self.notices.admit(Instant::now()) {
+                    tracing::warn!(
+                        %from,
+                        left_out,
+                        "too many connections without a certificate: the oldest was cut"
+                    );
+                }
                 return;
             }
             () = self.stop.cancelled() => return,
@@ -218,17 +249,37 @@ impl Door {
                 .await;
                 drop(counted);
             }
-            Ok(Entered::Pairing) => {}
-            Err(turned) => {
-                let cause = std::error::Error::source(&turned).map(ToString::to_string);
-                tracing::info!(%from, reason = turned.reason, cause, "turned away");
+            // No stranger any more: the window has few places, and rules of its own for them.
+            Ok(Entered::Pairing(exchange)) => {
+                let ended = tokio::select! {
+                    ended = exchange.run() => ended,
+                    () = self.stop.cancelled() => return,
+                };
+                if let Err(turned) = ended {
+                    self.tell(from, &turned);
+                }
             }
+            Err(turned) => self.tell(from, &turned),
+        }
+    }
+
+    fn tell(&self, from: SocketAddr, turned: &Turned) {
+        if let Some(left_out) = self.notices.admit(Instant::now()) {
+            let cause = std::error::Error::source(turned).map(ToString::to_string);
+            tracing::info!(%from, reason = turned.reason, cause, left_out, "turned away");
         }
     }
 }
 
 fn guests(limits: &Limits) -> u64 {
     u64::try_from(limits.guests).unwrap_or(u64::MAX)
+}
+
+/// Errors of `accept(2)` that pass when a file is closed.
+fn is_about_descriptors(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Errors of `accept(2)` that concern the connection, not the listener.

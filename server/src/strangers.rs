@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use healthsync_pairing::defence::{Defence, holds};
 use tokio_util::sync::CancellationToken;
 
 /// Who is at the door.
@@ -64,12 +65,12 @@ impl Strangers {
         let turned_away = CancellationToken::new();
         self.with(|waiting| {
             let here = |other: &Waiting| other.place == place;
-            if waiting.iter().filter(|other| here(other)).count() >= self.most_per_address {
+            if !holds(Defence::StrangersCap) {
+                // As it would be without any limit.
+            } else if waiting.iter().filter(|other| here(other)).count() >= self.most_per_address {
                 evict(waiting, place);
-            } else if waiting.len() >= self.most
-                && let Some(busiest) = busiest(waiting)
-            {
-                evict(waiting, busiest);
+            } else if waiting.len() >= self.most {
+                evict_of_busiest(waiting);
             }
             waiting.push_back(Waiting {
                 number,
@@ -84,23 +85,41 @@ impl Strangers {
         }
     }
 
+    /// Sends the connection away that goes first, because something else than a place has run out;
+    /// `false`: nobody waits.
+    pub fn make_room(&self) -> bool {
+        self.with(evict_of_busiest)
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut VecDeque<Waiting>) -> T) -> T {
         work(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn evict(waiting: &mut VecDeque<Waiting>, place: IpAddr) {
-    let oldest = waiting.iter().position(|other| other.place == place);
-    if let Some(oldest) = oldest.and_then(|index| waiting.remove(index)) {
-        oldest.turned_away.cancel();
-    }
+fn evict_of_busiest(waiting: &mut VecDeque<Waiting>) -> bool {
+    busiest(waiting).is_some_and(|place| evict(waiting, place))
 }
 
+fn evict(waiting: &mut VecDeque<Waiting>, place: IpAddr) -> bool {
+    let oldest = waiting.iter().position(|other| other.place == place);
+    let Some(oldest) = oldest.and_then(|index| waiting.remove(index)) else {
+        return false;
+    };
+    oldest.turned_away.cancel();
+    true
+}
+
+/// The address with the most connections; of several, the one that has been here longest: whoever
+/// comes last would else never get its turn when every address has one connection.
 fn busiest(waiting: &VecDeque<Waiting>) -> Option<IpAddr> {
+    if !holds(Defence::StrangersFairness) {
+        return waiting.front().map(|oldest| oldest.place);
+    }
     let count = |place: IpAddr| waiting.iter().filter(|other| other.place == place).count();
     waiting
         .iter()
         .map(|other| other.place)
+        .rev()
         .max_by_key(|&place| count(place))
 }
 
@@ -154,5 +173,20 @@ mod tests {
                 .count(),
             2
         );
+    }
+
+    #[test]
+    fn the_newest_of_many_addresses_gets_its_turn() {
+        let strangers = Strangers::new(4, 4);
+        let crowd: Vec<_> = (1..=4)
+            .map(|number| strangers.admit(number, format!("10.0.0.{number}").parse().unwrap()))
+            .collect();
+        let _newest = strangers.admit(5, "10.0.0.5".parse().unwrap());
+        let _after = strangers.admit(6, "10.0.0.6".parse().unwrap());
+        assert_eq!(addresses(&strangers), [3, 4, 5, 6]);
+        assert!(strangers.make_room());
+        assert_eq!(addresses(&strangers), [4, 5, 6]);
+        assert!(crowd[2].turned_away.is_cancelled());
+        assert!(!Strangers::new(4, 4).make_room());
     }
 }

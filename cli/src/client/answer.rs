@@ -13,6 +13,10 @@ pub(super) fn explain(status: u16, body: Option<&ErrorBody>) -> CliError {
         .and_then(|body| body.code.parse::<Code>().ok())
         .filter(|code| code.status().is_some());
     let error = match known {
+        _ if (300..400).contains(&status) => CliError::new(
+            Code::RedirectRefused,
+            format!("the server wants to send this computer elsewhere (HTTP status {status})"),
+        ),
         Some(code) => CliError::new(code, words(code)),
         None => CliError::new(
             Code::ServerError,
@@ -84,6 +88,7 @@ mod tests {
                 "",
             ),
             (502, None, "SERVER_ERROR", 1, ""),
+            (307, None, "REDIRECT_REFUSED", 1, ""),
         ] {
             let error = explain(status, body.as_ref());
             assert_eq!((error.code(), error.exit()), (code, exit));

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 use healthsync_core::api::{Code, ErrorBody};
 use healthsync_pairing::{
+    defence::{Defence, holds},
     discovery::Recognizer,
     tls::{
         client,
@@ -98,7 +99,9 @@ impl Link {
                 match client::look(tls, &pair, address, PROOF_WAIT).await {
                     Ok(_) => true,
                     // It is our server, and will tell why it refuses us.
-                    Err(failure) => failure.subject == Subject::Client,
+                    Err(failure) => {
+                        failure.subject == Subject::Client || !holds(Defence::ProofBeforeUse)
+                    }
                 }
             }
         })
@@ -134,12 +137,17 @@ impl Link {
         {
             return Ok(client.clone());
         }
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder();
+        if holds(Defence::NoProxy) {
+            client = client.no_proxy();
+        }
+        if holds(Defence::NoRedirect) {
+            client = client.redirect(reqwest::redirect::Policy::none());
+        }
+        let client = client
             .tls_backend_preconfigured(ClientConfig::clone(&self.tls))
             .tls_info(true)
             .https_only(true)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .resolve(&self.credentials.pair.server_name(), address)

@@ -121,6 +121,12 @@ impl Host {
         self.server = Some(server);
     }
 
+    /// The running server.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn process(&self) -> crate::process::Process {
+        self.server.as_ref().expect("it was started").process()
+    }
+
     /// Ends the server without warning.
     pub(crate) fn kill(&mut self) {
         self.server.take().expect("it was started").kill();

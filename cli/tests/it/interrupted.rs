@@ -19,7 +19,7 @@ use crate::{
 const MANY: u32 = 150_000;
 
 /// An export of `count` heart rates, one a minute.
-fn write_export(path: &Path, count: u32) {
+pub(crate) fn write_export(path: &Path, count: u32) {
     let mut file = io::BufWriter::new(fs::File::create(path).expect("it is ours"));
     let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE HealthData [\n]>\n\
                 <HealthData locale=\"en_US\">\n <ExportDate value=\"2026-01-10 00:00:00 +0000\"/>\n";

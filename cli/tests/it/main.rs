@@ -21,11 +21,17 @@ mod tidy;
 #[cfg(unix)]
 mod bad_input;
 #[cfg(unix)]
+mod canaries;
+#[cfg(target_os = "linux")]
+mod crashes;
+#[cfg(unix)]
 mod device;
 #[cfg(unix)]
 mod e2e;
 #[cfg(unix)]
 mod export;
+#[cfg(target_os = "linux")]
+mod flood;
 #[cfg(unix)]
 mod host;
 #[cfg(unix)]
@@ -37,11 +43,23 @@ mod openssl_and_curl;
 #[cfg(unix)]
 mod pairing_input;
 #[cfg(unix)]
+mod paths;
+#[cfg(target_os = "linux")]
+mod process;
+#[cfg(unix)]
 mod promised;
 #[cfg(unix)]
+mod redirects;
+#[cfg(unix)]
+mod relay;
+#[cfg(unix)]
 mod renewal;
+#[cfg(target_os = "linux")]
+mod revocation;
 #[cfg(unix)]
 mod rows;
+#[cfg(target_os = "linux")]
+mod secrets;
 #[cfg(unix)]
 mod stranger;
 #[cfg(unix)]

@@ -168,6 +168,23 @@ impl Running {
         }
     }
 
+    /// The next event of this name, unless `stop` says first that none will come.
+    #[cfg(unix)]
+    #[track_caller]
+    pub(crate) fn event_unless(&self, name: &str, mut stop: impl FnMut() -> bool) -> Option<Value> {
+        while !stop() {
+            if let Ok(line) = self.lines.try_recv() {
+                let value: Value =
+                    serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+                if value["event"] == name {
+                    return Some(value);
+                }
+                assert_ne!(value["event"], "error", "waited for {name:?}: {value}");
+            }
+        }
+        None
+    }
+
     /// The next event, whatever it is, while waiting for `name`.
     #[track_caller]
     pub(crate) fn any_event(&mut self, name: &str) -> Value {
@@ -201,6 +218,12 @@ impl Running {
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it ran");
         self.child.wait().expect("it ran");
+    }
+
+    /// Its process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn process(&self) -> crate::process::Process {
+        crate::process::Process(self.child.id())
     }
 
     /// Whether it still runs.

@@ -152,6 +152,9 @@ codes! {
     /// The server answered with an error that this client does not know.
     ServerError = "SERVER_ERROR", None, 1,
         "compare the versions: `healthsync version` here, `healthsync-server --version` on the server";
+    /// The server answered with a redirect (RFC 9110, section 15.4).
+    RedirectRefused = "REDIRECT_REFUSED", None, 1,
+        "no healthsync-server does that: look at what answers there with `healthsync status`, and tell the server's owner";
     /// The answer broke off or is damaged.
     AnswerDamaged = "ANSWER_DAMAGED", None, 1,
         "run the command again; nothing was written";

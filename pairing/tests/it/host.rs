@@ -113,7 +113,11 @@ impl Host {
                     let (trust, seen) = (Arc::clone(&trust), seen.clone());
                     tokio::spawn(async move {
                         match enter(&trust, stream, from).await {
-                            Ok(Entered::Pairing) => {}
+                            Ok(Entered::Pairing(exchange)) => {
+                                if let Err(turned) = exchange.run().await {
+                                    seen.send(Err(turned.reason)).unwrap_or(());
+                                }
+                            }
                             Err(turned) => seen.send(Err(turned.reason)).unwrap_or(()),
                             Ok(Entered::Data { mut stream, peer }) => {
                                 seen.send(Ok(peer)).unwrap_or(());

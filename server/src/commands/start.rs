@@ -16,7 +16,7 @@ use crate::{
     app::{App, Parts},
     args,
     config::{Config, ConfigError},
-    control,
+    control, descriptors,
     error::{ExitStatus, ServerError},
     limits::Limits,
     listen, log, passphrase,
@@ -72,7 +72,7 @@ pub(super) async fn start(
         key_store: kind.as_str().to_owned(),
         listening: listening.clone(),
         environment,
-        limits: Limits::standard(),
+        limits: Limits::standard().within(descriptors::raise()),
     });
     app.set_paused(config.paused);
     let socket = control::socket::bind(&folder, &settings.socket_homes)?;

@@ -14,3 +14,4 @@ mod limits;
 mod renewal;
 mod requests;
 mod scopes;
+mod strangers;

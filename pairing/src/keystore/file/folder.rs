@@ -13,6 +13,7 @@ use rustix::{
 };
 
 use super::super::{KeyStoreError, StoreKind};
+use crate::defence::{Defence, holds};
 
 /// An open folder; all names in it are relative to the handle, so nothing can be moved in between.
 #[derive(Debug)]
@@ -136,7 +137,12 @@ impl Folder {
         let _shared = self.lock(FlockOperation::NonBlockingLockShared);
         let name = format!("{TEMPORARY}{}", crate::id::hex(&unique));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.handle, &name, flags, Mode::RUSR | Mode::WUSR)?;
+        let mode = if holds(Defence::KeyFilePrivate) {
+            Mode::RUSR | Mode::WUSR
+        } else {
+            Mode::from_raw_mode(0o644)
+        };
+        let file = rustix::fs::openat(&self.handle, &name, flags, mode)?;
         let mut file = File::from(file);
         let placed = file
             .write_all(content)
