@@ -105,6 +105,8 @@ defences! {
     LogWithoutQuery = "log-without-query",
     /// No name shows four digits in a row.
     MaskedDigits = "masked-digits",
+    /// A key is named in `trust.db` before it is written to the key store.
+    NamedKeys = "named-keys",
     /// The environment's proxies are not used.
     NoProxy = "no-proxy",
     /// A redirect is not followed.

@@ -305,8 +305,13 @@ impl HostKeys {
             holds_ca_key: true,
             leaf_not_after: parse(&credentials.leaf)?.not_after,
         };
-        self.registry.reserve(&noted)?;
+        if holds(Defence::NamedKeys) {
+            self.registry.reserve(&noted)?;
+        }
         self.store.write(&name, &item)?;
+        if !holds(Defence::NamedKeys) {
+            self.registry.reserve(&noted)?;
+        }
         if credentials.ca_key.is_none() {
             self.registry.reserve(&KeyItem {
                 holds_ca_key: false,

@@ -210,13 +210,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> End<S> {
 
     /// The next frame; `None` when the other end closes.
     pub(crate) async fn receive(&mut self) -> Option<Vec<u8>> {
+        let frame = self.read().await?;
+        self.transcript.add(&frame);
+        Some(frame)
+    }
+
+    async fn read(&mut self) -> Option<Vec<u8>> {
         let mut header = [0; HEADER];
         self.stream.read_exact(&mut header).await.ok()?;
         let length = usize::from(u16::from_be_bytes([header[1], header[2]]));
         let mut frame = header.to_vec();
         frame.resize(HEADER + length, 0);
         self.stream.read_exact(&mut frame[HEADER..]).await.ok()?;
-        self.transcript.add(&frame);
         Some(frame)
     }
 
@@ -336,20 +341,35 @@ impl End<client::TlsStream<TcpStream>> {
         hello.write().expect("F1")
     }
 
-    /// F1 to F3.
-    pub(crate) async fn up_to_proof(&mut self, invite: &Invite) {
+    /// F1 and F2.
+    pub(crate) async fn up_to_share(&mut self, invite: &Invite) {
         let hello = self.hello(invite);
         self.send(&hello).await;
         assert_eq!(self.receive().await.expect("F2")[0], kind::SHARE);
+    }
+
+    /// F3 and F4.
+    pub(crate) async fn proved(&mut self) {
         let proof = self.transcript.client_proof().expect("a proof");
         self.send(&write_proof(kind::PROOF, &proof).expect("F3"))
             .await;
+        assert_eq!(self.receive().await.expect("F4")[0], kind::CONFIRM);
     }
 
     /// F1 to F4.
     pub(crate) async fn up_to_confirm(&mut self, invite: &Invite) {
-        self.up_to_proof(invite).await;
-        assert_eq!(self.receive().await.expect("F4")[0], kind::CONFIRM);
+        self.up_to_share(invite).await;
+        self.proved().await;
+    }
+
+    /// F6, and the digits that a device shows then.
+    pub(crate) async fn pending_digits(&mut self) -> String {
+        let f6 = self.read().await.expect("F6");
+        assert_eq!(f6[0], kind::PENDING);
+        let pending = Pending::read(&f6[HEADER..]).expect("F6");
+        let digits = self.transcript.digits(&pending.nonce).expect("digits");
+        self.transcript.add(&f6);
+        digits
     }
 
     /// An F5 for this key, signed.

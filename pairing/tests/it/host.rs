@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -39,6 +39,10 @@ pub(crate) const DAY: i64 = 86_400;
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
+    pub(crate) const fn at(now: i64) -> Self {
+        Self(AtomicI64::new(now))
+    }
+
     pub(crate) fn turn(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
@@ -50,9 +54,26 @@ impl Clock for TestClock {
     }
 }
 
-/// A key store that the test can look into.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Keys(pub(crate) Arc<MemoryStore>);
+/// A key store that the test can look into, and be told of before and after each change.
+#[derive(Clone, Default)]
+pub(crate) struct Keys(pub(crate) Arc<MemoryStore>, pub(crate) Arc<Mutex<Watch>>);
+
+/// Is told what happens.
+pub(crate) type Watch = Option<Box<dyn Fn(&str) + Send>>;
+
+impl Keys {
+    fn tell(&self, what: &str) {
+        if let Some(watch) = self.1.lock().expect("whole").as_ref() {
+            watch(what);
+        }
+    }
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl KeyStore for Keys {
     fn kind(&self) -> StoreKind {
@@ -62,10 +83,16 @@ impl KeyStore for Keys {
         self.0.read(item)
     }
     fn write(&self, item: &str, value: &Secret) -> Result<(), KeyStoreError> {
-        self.0.write(item, value)
+        self.tell("before a key is written");
+        self.0.write(item, value)?;
+        self.tell("after a key was written");
+        Ok(())
     }
     fn delete(&self, item: &str) -> Result<bool, KeyStoreError> {
-        self.0.delete(item)
+        self.tell("before a key is deleted");
+        let deleted = self.0.delete(item)?;
+        self.tell("after a key was deleted");
+        Ok(deleted)
     }
 }
 
@@ -89,7 +116,7 @@ impl Drop for Host {
 impl Host {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let clock = Arc::new(TestClock(AtomicI64::new(START)));
+        let clock = Arc::new(TestClock::at(START));
         Self::start_in(folder, Keys::default(), clock).await
     }
 
@@ -101,7 +128,12 @@ impl Host {
         Self::start_in(folder, keys, clock).await
     }
 
-    async fn start_in(folder: tempfile::TempDir, keys: Keys, clock: Arc<TestClock>) -> Self {
+    /// A host with what is in this folder and this key store.
+    pub(crate) async fn start_in(
+        folder: tempfile::TempDir,
+        keys: Keys,
+        clock: Arc<TestClock>,
+    ) -> Self {
         let trust = open(folder.path(), &keys, &clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -213,6 +245,13 @@ impl Host {
     ) -> Result<DeviceRecord, healthsync_pairing::trust::TrustError> {
         self.trust.acknowledge(&peer(credentials))
     }
+}
+
+/// What needs no waiting: so a test that sees an attack fails at once.
+pub(crate) async fn soon<T>(work: impl Future<Output = T>) -> T {
+    let limit = std::time::Duration::from_secs(10);
+    let done = tokio::time::timeout(limit, work).await;
+    done.expect("done within ten seconds")
 }
 
 /// The invitation of a window once more: somebody photographed it.

@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     fake::try_connect,
-    host::{Device, Host, again},
+    host::{Device, Host, again, soon},
     seeded::{Seeded, rounds},
 };
 
@@ -55,9 +55,9 @@ async fn photo_race() {
         let mut owner = late(&host, invite, wait);
 
         let mut has_typed = false;
-        while let Some(event) = window.events.recv().await {
+        while let Some(event) = soon(window.events.recv()).await {
             match event {
-                HostEvent::DigitsWanted { .. } => match shown(&mut owner.events).await {
+                HostEvent::DigitsWanted { .. } => match soon(shown(&mut owner.events)).await {
                     Some(digits) => {
                         let approved = host.trust.approve(&digits);
                         assert!(
@@ -83,10 +83,10 @@ async fn photo_race() {
                 _ => {}
             }
         }
-        let outcome = owner.outcome.await.expect("runs");
+        let outcome = soon(owner.outcome).await.expect("runs");
         assert_eq!(outcome.is_ok(), has_typed, "race {race}: {outcome:?}");
         for photographer in photographers {
-            thieves += usize::from(photographer.await.expect("runs"));
+            thieves += usize::from(soon(photographer).await.expect("runs"));
         }
         // Whoever is on record now is the owner.
         let new: Vec<_> = pairs(&host).difference(&before).copied().collect();

@@ -1,5 +1,6 @@
 //! Time limits and caps, on a clock that stands until everybody waits: in memory, without TLS.
 
+mod flood;
 #[cfg(feature = "typed-code")]
 mod typed;
 
@@ -43,10 +44,10 @@ struct Host {
 
 impl Host {
     fn new() -> Self {
-        Self::with(Arc::new(SystemEntropy))
+        Self::with(Arc::new(SystemEntropy), Approval::Digits)
     }
 
-    fn with(entropy: Arc<dyn crate::environment::Entropy>) -> Self {
+    fn with(entropy: Arc<dyn crate::environment::Entropy>, approval: Approval) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment {
             clock: Arc::new(Stopped(AtomicI64::new(1_800_000_000))),
@@ -59,7 +60,7 @@ impl Host {
                 seconds: 300,
                 addresses: vec!["192.168.1.2:8443".parse().unwrap()],
                 server_name: "server".to_owned(),
-                approval: Approval::Digits,
+                approval,
                 leaf_days: 365,
                 scope: crate::trust::Scope::default(),
             })

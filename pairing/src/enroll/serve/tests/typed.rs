@@ -41,7 +41,7 @@ impl crate::environment::Entropy for Seeded {
 
 impl Host {
     fn seeded(seed: u64) -> Self {
-        Self::with(Arc::new(Seeded::new(seed)))
+        Self::with(Arc::new(Seeded::new(seed)), Approval::Digits)
     }
 
     /// The code that the host shows.
