@@ -24,7 +24,7 @@ pub(crate) use self::{
     fetch::{Fetch, OTHER_DATA, OutputFormat},
     keychain::Keychain,
     logs::Logs,
-    scan::Scan,
+    scan::{Newcomer, Pair, Scan},
     status::{Ping, Status},
     types::{ListFormat, Types},
 };
@@ -37,7 +37,7 @@ pub(crate) use self::{
     propagate_version = false,
     arg_required_else_help = true,
     disable_help_subcommand = false,
-    after_help = "Start: run `healthsync-server pair` on the server, then `healthsync scan` here."
+    after_help = "Start: run `healthsync-server pair` on the server, then `healthsync pair` or `healthsync scan` here."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -88,6 +88,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Pair this computer with a server: paste its code at the prompt
     Scan(Scan),
+    /// Pair this computer with a server: type the short code that it shows
+    Pair(Pair),
     /// List the servers that announce themselves in the local network
     Discover(Discover),
     /// List the paired servers
@@ -123,6 +125,7 @@ impl Command {
     pub(crate) const fn recorded(&self) -> Option<&'static str> {
         Some(match self {
             Self::Scan(_) => "scan",
+            Self::Pair(_) => "pair",
             Self::Discover(_) => "discover",
             Self::Servers => "servers",
             Self::Status(_) => "status",

@@ -5,7 +5,10 @@
 use std::ffi::OsStr;
 
 use healthsync_core::api::Code;
-use healthsync_pairing::defence::{Defence, holds};
+use healthsync_pairing::{
+    code::{TypedCode, looks_like_code},
+    defence::{Defence, holds},
+};
 
 use crate::error::CliError;
 
@@ -18,7 +21,7 @@ pub(crate) fn refuse_secrets<'a>(
         if !holds(Defence::SecretsNotInArgv) {
             continue;
         }
-        if text.contains("hs1:") {
+        if text.contains("hs1:") || holds_typed_code(&text) {
             return Err(CliError::new(
                 Code::SecretInArgv,
                 "a pairing code on the command line can be read by every user of this computer",
@@ -49,6 +52,14 @@ pub(crate) fn refuse_secrets<'a>(
     Ok(())
 }
 
+/// `k7qf-3m9x-5`, also as the value of an option.
+fn holds_typed_code(argument: &str) -> bool {
+    let value = argument
+        .split_once('=')
+        .map_or(argument, |(_, value)| value);
+    looks_like_code(argument) || looks_like_code(value)
+}
+
 /// Whether clap would repeat an unknown word that could be a code without its `HS1:`: the words of our
 /// grammar are lower-case letters and hyphens.
 pub(crate) fn may_be_a_code(error: &clap::Error) -> bool {
@@ -68,7 +79,10 @@ pub(crate) fn may_be_a_code(error: &clap::Error) -> bool {
         })
         // Of a bundle of short options clap repeats one.
         .filter(|word| word.chars().count() > 2)
-        .any(|word| !word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+        .any(|word| {
+            !word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+                || TypedCode::parse(word).is_ok()
+        })
 }
 
 #[cfg(test)]
@@ -93,6 +107,12 @@ mod tests {
             (&["pair", "--qr={\"code\":\"ABC%\"}"], true),
             (&["status", "--passphrase", "ABC%"], true),
             (&["status", "--passphrase=ABC%"], true),
+            (&["pair", "ABC0-1234-5"], true),
+            (&["pair", "abc0-1234-5"], true),
+            (&["pair", "--code", "ABC0-1234-5"], true),
+            (&["pair", "--code=abc0-1234-5"], true),
+            (&["pair", "--code", "-"], false),
+            (&["fetch", "--start", "2026-01-10"], false),
             (&["scan", "--text", "-"], false),
             (&["scan", "--file", "HS1.png"], false),
             (&["fetch", "--types", "steps"], false),
@@ -104,7 +124,8 @@ mod tests {
                     assert!(refused, "{words:?}");
                     assert_eq!((error.code(), error.exit()), ("SECRET_IN_ARGV", 2));
                     let told = report::render(&error, error.code(), error.hint().as_deref());
-                    assert!(!told.to_ascii_uppercase().contains("ABC%"), "{told}");
+                    let told = told.to_ascii_uppercase();
+                    assert!(!told.contains("ABC%") && !told.contains("ABC0"), "{told}");
                 }
             }
         }

@@ -26,7 +26,7 @@ use reqwest::{Method, Response, tls::TlsInfo};
 use serde::de::DeserializeOwned;
 use tokio_rustls::rustls::ClientConfig;
 
-pub(crate) use self::address::{DEFAULT_PORT, addresses, host_and_port};
+pub(crate) use self::address::{DEFAULT_PORT, addresses, host_and_port, resolve};
 use self::renewal::KeyInUse;
 use crate::{
     config::{ConfigFile, Server, State},

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, io};
 
 use healthsync_core::{api::Code, report::Hint};
 use healthsync_pairing::{
-    credentials::InvalidItem, enroll::client::EnrollError, invite::InviteError,
+    code::CodeError, credentials::InvalidItem, enroll::client::EnrollError, invite::InviteError,
     keystore::KeyStoreError, tls::failure::Failure,
 };
 
@@ -223,6 +223,18 @@ impl From<EnrollError> for CliError {
 
 impl From<InviteError> for CliError {
     fn from(error: InviteError) -> Self {
+        passed_on(
+            error.to_string(),
+            error.code(),
+            error.hint(),
+            1,
+            causes(&error),
+        )
+    }
+}
+
+impl From<CodeError> for CliError {
+    fn from(error: CodeError) -> Self {
         passed_on(
             error.to_string(),
             error.code(),

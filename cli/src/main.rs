@@ -15,6 +15,7 @@ mod browse;
 mod client;
 mod commands;
 mod config;
+mod enrol;
 mod error;
 mod journal;
 mod keys;

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use healthsync_pairing::id::KeyDigest;
+use healthsync_pairing::{code::looks_like_code, id::KeyDigest};
 
 /// Serves your own health data to devices that you paired, over mutual TLS.
 #[derive(Debug, Parser)]
@@ -220,7 +220,10 @@ pub enum TypedSecret {
 pub fn typed_secret(args: &[OsString]) -> Option<TypedSecret> {
     args.iter().find_map(|arg| {
         let text = arg.to_string_lossy().to_ascii_lowercase();
-        if text.contains("hs1:") {
+        let value = text
+            .split_once('=')
+            .map_or(text.as_str(), |(_, value)| value);
+        if text.contains("hs1:") || looks_like_code(&text) || looks_like_code(value) {
             Some(TypedSecret::Code)
         } else if text == "--passphrase" || text.starts_with("--passphrase=") {
             Some(TypedSecret::Passphrase)
@@ -342,6 +345,8 @@ mod tests {
             ("--pngHS1:ABC", Some(Code)),
             ("'Hs1:ABC'", Some(Code)),
             ("code:hS1:ABC", Some(Code)),
+            ("K7QF-3M9X-5", Some(Code)),
+            ("--png=k7qf-3m9x-5", Some(Code)),
             ("--passphrase", Some(Passphrase)),
             ("--passphrase=x", Some(Passphrase)),
             ("--Passphrase=x", Some(Passphrase)),

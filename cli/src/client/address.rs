@@ -19,11 +19,11 @@ pub(crate) async fn addresses(
         .first()
         .map_or(DEFAULT_PORT, SocketAddr::port);
     if let Some(host) = host {
-        return resolve(host, port).await;
+        return look_up(host, port).await;
     }
     let mut found = match &server.host {
         // A name that cannot be resolved here today leaves the saved addresses.
-        Some(host) => resolve(host, port).await.unwrap_or_default(),
+        Some(host) => look_up(host, port).await.unwrap_or_default(),
         None => Vec::new(),
     };
     for address in &server.addresses {
@@ -34,7 +34,12 @@ pub(crate) async fn addresses(
     Ok(found)
 }
 
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, CliError> {
+/// The addresses of a server that is not paired yet.
+pub(crate) async fn resolve(host: &str) -> Result<Vec<SocketAddr>, CliError> {
+    look_up(host, DEFAULT_PORT).await
+}
+
+async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, CliError> {
     let (name, port) = host_and_port(host, port)?;
     let found = tokio::net::lookup_host((name.as_str(), port))
         .await

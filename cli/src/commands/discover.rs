@@ -103,7 +103,8 @@ async fn list(discover: &args::Discover, settings: &Settings) -> Result<(), CliE
     Ok(())
 }
 
-async fn listen(time: Duration) -> Result<BTreeMap<String, Found>, CliError> {
+/// What is announced in this time, by its announcer.
+pub(super) async fn listen(time: Duration) -> Result<BTreeMap<String, Found>, CliError> {
     let end = Instant::now() + time;
     let browser = Browser::start().map_err(|error| {
         CliError::new(

@@ -7,6 +7,7 @@ mod export;
 mod fetch;
 mod keychain;
 mod logs;
+mod pair;
 mod ping;
 mod renew;
 mod request;
@@ -28,6 +29,7 @@ use crate::{
 pub(crate) async fn run(command: &Command, settings: &Settings) -> Result<(), CliError> {
     match command {
         Command::Scan(scan) => scan::run(scan, settings).await,
+        Command::Pair(pair) => pair::run(pair, settings).await,
         Command::Discover(discover) => discover::run(discover, settings).await,
         Command::Servers => servers::run(settings),
         Command::Status(status) => status::run(status, settings).await,

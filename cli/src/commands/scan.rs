@@ -1,38 +1,14 @@
-//! `healthsync scan`: pair this computer with a server.
-//!
-//! The code works once, so whatever can fail at home is tried before it is used. Until the server
-//! has proved itself and issued the certificates nothing is printed that it chose, addresses
-//! excepted: somebody in the middle could otherwise show us the digits as a name.
+//! `healthsync scan`: pair this computer with a server, by its QR code or the text of it.
 
-use std::{fmt::Write as _, net::SocketAddr};
-
-use healthsync_core::{report::inert, time};
-use healthsync_pairing::{
-    credentials::ClientCredentials,
-    device::DeviceKey,
-    enroll::{
-        client::{Enrolled, Event, enroll},
-        name,
-    },
-    id::PairId,
-    invite::Invite,
-    keystore::KeyStore,
-};
-use serde_json::json;
+use healthsync_pairing::{enroll::client::By, invite::Invite};
 
 use crate::{
     args,
-    client::Link,
-    config::{ConfigFile, Server, State},
+    enrol::{Attempt, Wishes},
     error::CliError,
-    keys::{self, PENDING_KEY},
-    printer::{Look, Printer},
     scan::{self, picture},
     settings::Settings,
 };
-
-/// A lost answer is asked for again: the server counts an acknowledgement once.
-const ACKNOWLEDGEMENTS: u32 = 3;
 
 /// Where the code comes from.
 enum Source<'a> {
@@ -43,65 +19,24 @@ enum Source<'a> {
 
 /// Pairs.
 pub(crate) async fn run(scan: &args::Scan, settings: &Settings) -> Result<(), CliError> {
-    let printer = settings.printer;
     let source = source(scan, settings)?;
-    let device = device_name(scan.name.as_deref(), settings)?;
-    let file = ConfigFile::new(&settings.config);
-    let kind = keys::chosen(scan.key_store.as_deref(), &file.load()?)?;
+    let wishes = Wishes::new(&scan.newcomer, settings)?;
 
     // With `--new-key` the code comes into being after the key, else nothing is asked in vain.
     let early = match source {
         _ if scan.new_key => None,
         ref source => Some(read(source, settings).await?),
     };
-    file.update(|_| ())?;
-    let store = keys::open(kind, settings)?;
-    let key = new_key()?;
-    store.write(PENDING_KEY, key.pkcs8())?;
-    let pending = PendingKey {
-        store: &*store,
-        settings,
-    };
+    let attempt = Attempt::begin(&wishes, settings)?;
     if scan.new_key {
-        tell_key(&key, printer)?;
+        attempt.tell_key()?;
     }
     let invite = match early {
         Some(invite) => invite,
         None => read(&source, settings).await?,
     };
     warn_if_expired(&invite, settings);
-
-    let mine = key.digest().short();
-    let mut show = |event: Event| tell(&event, &mine, printer);
-    let enrolled = enroll(&invite, key, &device, &settings.environment, &mut show).await?;
-    drop(invite);
-    let unfinished = keep(&enrolled, &*store, &file, settings)?;
-    drop(pending);
-    let link = acknowledge(&enrolled, &*store, &unfinished.server, settings).await?;
-    let server = finish(&link, &file)?;
-    unfinished.done();
-    let credentials = &link.credentials;
-    if let Err(error) =
-        store.publish_certificates(&credentials.pair, &credentials.leaf, &credentials.ca)
-    {
-        tracing::warn!(code = error.code(), "the certificates were not published");
-    }
-
-    if printer.json {
-        return printer.object(&json!({
-            "event": "paired",
-            "server": server.name,
-            "pair": server.pair,
-            "keyStore": server.key_store,
-        }));
-    }
-    printer.note(&format!(
-        "{} with {} (pair {}).\nThe host must now say \"Paired\". If not: healthsync unpair\nNext: healthsync status, healthsync fetch",
-        printer.paint_err("Paired", Look::Green),
-        inert(&server.name),
-        server.pair,
-    ));
-    Ok(())
+    attempt.run(By::Invite(&invite)).await
 }
 
 fn source<'a>(scan: &'a args::Scan, settings: &Settings) -> Result<Source<'a>, CliError> {
@@ -128,219 +63,11 @@ async fn read(source: &Source<'_>, settings: &Settings) -> Result<Invite, CliErr
     }
 }
 
-/// What the server will list us as. A name that was typed is taken as it is or refused.
-fn device_name(typed: Option<&str>, settings: &Settings) -> Result<String, CliError> {
-    let Some(typed) = typed else {
-        let host = settings.host_name.as_deref().unwrap_or_default();
-        return Ok(name::clean(host, "computer"));
-    };
-    name::parse(typed.as_bytes()).ok_or_else(|| {
-        CliError::usage("the name must have 1 to 64 bytes of letters, digits and plain signs")
-            .with_hint("choose another one with `--name`")
-    })
-}
-
-fn new_key() -> Result<DeviceKey, CliError> {
-    DeviceKey::generate().map_err(|error| {
-        CliError::new(
-            healthsync_core::api::Code::Internal,
-            "the system could not make a key",
-        )
-        .because(error)
-    })
-}
-
-fn tell_key(key: &DeviceKey, printer: Printer) -> Result<(), CliError> {
-    let digest = key.digest();
-    if printer.json {
-        return printer.object(&json!({"event": "key", "keyDigest": digest.to_string()}));
-    }
-    printer.line(&digest.to_string())?;
-    printer.note(&format!(
-        "Open the window with `healthsync-server pair --expect-key {digest}`, then give its code here."
-    ));
-    Ok(())
-}
-
 /// The server's clock decides; ours may be wrong.
 fn warn_if_expired(invite: &Invite, settings: &Settings) {
     if invite.expires_at < settings.environment.clock.now() {
         settings.printer.warn(
             "the code has expired by this computer's clock; if the server agrees, open a new one with `healthsync-server pair`",
         );
-    }
-}
-
-/// Shows how far it is; `key` is this computer's own. A reader that went away is found out at the end.
-fn tell(event: &Event, key: &str, printer: Printer) {
-    match event {
-        Event::Connected(address) => printer.note(&format!("Connected to {address}")),
-        Event::Digits { digits, seconds } => {
-            if printer.json {
-                drop(printer.object(&json!({"event": "digits", "digits": digits})));
-            } else {
-                let shown = printer.paint_err(&spaced(digits), Look::Bold);
-                printer.say(&format!(
-                    "\n    {shown}\n\nIf the host asks for digits, type these there, within {seconds} seconds.\nThe host shows this computer's key as {key}.",
-                ));
-            }
-        }
-    }
-}
-
-/// `123456` as `123 456`.
-fn spaced(digits: &str) -> String {
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index == 3 {
-            text.push(' ');
-        }
-        let _ = write!(text, "{digit}");
-    }
-    text
-}
-
-/// Deletes the key of a pairing that did not end well, or that has another name by now.
-struct PendingKey<'a> {
-    store: &'a dyn KeyStore,
-    settings: &'a Settings,
-}
-
-impl Drop for PendingKey<'_> {
-    fn drop(&mut self) {
-        if let Err(error) = self.store.delete(PENDING_KEY) {
-            tracing::warn!(code = error.code(), "the pending key was not deleted");
-        }
-        keys::tidy(self.store.kind(), self.settings);
-    }
-}
-
-/// A pair that the server has not been told of. Dropped before [`Unfinished::done`], it leaves
-/// neither key nor entry behind.
-struct Unfinished<'a> {
-    store: &'a dyn KeyStore,
-    file: &'a ConfigFile,
-    pair: PairId,
-    server: Server,
-    armed: bool,
-}
-
-impl Unfinished<'_> {
-    fn done(mut self) {
-        self.armed = false;
-    }
-}
-
-impl Drop for Unfinished<'_> {
-    fn drop(&mut self) {
-        if !self.armed {
-            return;
-        }
-        if let Err(error) = self.store.delete(&ClientCredentials::item(&self.pair)) {
-            tracing::warn!(code = error.code(), "the new key was not deleted");
-        }
-        let pair = &self.server.pair;
-        if self
-            .file
-            .update(|config| config.servers.retain(|server| server.pair != *pair))
-            .is_err()
-        {
-            tracing::warn!("the entry of the new pair was not deleted");
-        }
-    }
-}
-
-/// Writes the entry first, so that `unpair` finds whatever a crash leaves, then the item.
-fn keep<'a>(
-    enrolled: &Enrolled,
-    store: &'a dyn KeyStore,
-    file: &'a ConfigFile,
-    settings: &Settings,
-) -> Result<Unfinished<'a>, CliError> {
-    let pair = enrolled.credentials.pair;
-    let kind = store.kind().as_str();
-    let server = Server {
-        pair: pair.to_string(),
-        name: enrolled.server_name.clone(),
-        state: State::Pending,
-        addresses: enrolled.addresses.clone(),
-        host: None,
-        key_store: kind.to_owned(),
-        paired_at: time::rfc3339(settings.now_ms()),
-        last_used: None,
-        certificate_expires: None,
-        leaf: None,
-    };
-    let unfinished = Unfinished {
-        store,
-        file,
-        pair,
-        server: server.clone(),
-        armed: true,
-    };
-    file.update(|config| {
-        config.key_store = Some(kind.to_owned());
-        config.servers.retain(|known| known.pair != server.pair);
-        config.servers.push(server);
-    })?;
-    store.write(
-        &ClientCredentials::item(&pair),
-        &enrolled.credentials.encode()?,
-    )?;
-    Ok(unfinished)
-}
-
-/// Tells the server, with the credentials as the store gives them back.
-async fn acknowledge(
-    enrolled: &Enrolled,
-    store: &dyn KeyStore,
-    server: &Server,
-    settings: &Settings,
-) -> Result<Link, CliError> {
-    let credentials = store
-        .read(&ClientCredentials::item(&enrolled.credentials.pair))?
-        .ok_or_else(|| {
-            CliError::new(
-                healthsync_core::api::Code::KeyMissing,
-                "the key store does not give back what was just written",
-            )
-        })?;
-    let credentials = ClientCredentials::decode(&credentials)?;
-    let addresses: Vec<SocketAddr> = enrolled.addresses.clone();
-    let mut link = Link::new(server.clone(), credentials, addresses, settings)?;
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match link.acknowledge().await {
-            Ok(()) => return Ok(link),
-            Err(error) if error.exit() == 4 && tries < ACKNOWLEDGEMENTS => {}
-            Err(error) => {
-                settings.printer.note(
-                    "The pairing did not come to its end. If the host lists this computer, remove it there: healthsync-server pairs, healthsync-server revoke PAIR",
-                );
-                return Err(error);
-            }
-        }
-    }
-}
-
-/// Makes the entry what the acknowledgement has shown.
-fn finish(link: &Link, file: &ConfigFile) -> Result<Server, CliError> {
-    let server = link.server.clone();
-    file.update(|config| {
-        if let Some(entry) = config.server_mut(&server.pair) {
-            entry.clone_from(&server);
-        }
-    })?;
-    Ok(server)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_are_easy_to_read() {
-        assert_eq!(spaced("012345"), "012 345");
     }
 }

@@ -1,8 +1,10 @@
-//! Getting the pairing code: pasted at a prompt, piped in, or read from a picture.
+//! Getting the pairing code: pasted at a prompt, piped in, or read from a picture; `typed` has the
+//! short one.
 
 pub(crate) mod picture;
 #[cfg(unix)]
 mod terminal;
+pub(crate) mod typed;
 
 use std::time::Duration;
 #[cfg(unix)]

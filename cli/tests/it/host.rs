@@ -132,15 +132,23 @@ impl Host {
         self.server.take().expect("it was started").kill();
     }
 
-    /// Opens a pairing window; gives the running `pair` and the text of the code. A window that was
-    /// just left may still be open: the server notices it when it reads from the socket.
+    /// Opens a pairing window; gives the running `pair` and the text of the code.
     #[track_caller]
     pub(crate) fn window(&self, args: &[&str]) -> (Running, String) {
+        let (window, opened) = self.opened(args);
+        let text = opened["text"].as_str().expect("a text");
+        (window, text.to_owned())
+    }
+
+    /// The same with all that `pair` shows at first. A window that was just left may still be open:
+    /// the server notices it when it reads from the socket.
+    #[track_caller]
+    pub(crate) fn opened(&self, args: &[&str]) -> (Running, Value) {
         loop {
             let mut window = Running::start(&mut self.command(&[&["pair"], args].concat()));
             let opened = window.any_event("window");
-            if let (true, Some(text)) = (opened["event"] == "window", opened["text"].as_str()) {
-                return (window, text.to_owned());
+            if opened["event"] == "window" && opened["text"].is_string() {
+                return (window, opened);
             }
             assert_eq!(opened["code"], "WINDOW_OPEN", "{opened}");
         }

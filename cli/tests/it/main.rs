@@ -64,3 +64,5 @@ mod secrets;
 mod stranger;
 #[cfg(unix)]
 mod surface;
+#[cfg(unix)]
+mod typed_code;

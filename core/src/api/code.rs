@@ -172,13 +172,19 @@ codes! {
         "check the folder and the free space, or name another file with `--output`";
     /// A pairing code or a passphrase stands on the command line.
     SecretInArgv = "SECRET_IN_ARGV", None, 2,
-        "run `healthsync scan` and paste the code at the prompt, or pipe it in: `healthsync scan --text -`";
+        "give the code at the prompt of `healthsync scan` or `healthsync pair`, or pipe it in: `healthsync scan --text -`, `healthsync pair --code -`";
     /// Several servers are paired, or none has the name that was given.
     ServerAmbiguous = "SERVER_AMBIGUOUS", None, 2,
         "name one with `--server`; `healthsync config show` lists them";
     /// The configuration names a pair whose key is not in the key store.
     KeyMissing = "KEY_MISSING", None, 3,
         "pair again: `healthsync unpair`, then `healthsync scan`";
+    /// No server announces a pairing window.
+    WindowNotFound = "WINDOW_NOT_FOUND", None, 4,
+        "run `healthsync-server pair` on the server; where mDNS does not get through, give its address: `healthsync pair --host ADDRESS`";
+    /// Several servers announce one.
+    WindowAmbiguous = "WINDOW_AMBIGUOUS", None, 2,
+        "give the address of yours: `healthsync pair --host ADDRESS`";
     /// A picture holds more than one pairing code.
     InviteAmbiguous = "INVITE_AMBIGUOUS", None, 1,
         "cut the picture so that it shows one code, or paste the text with `healthsync scan`";

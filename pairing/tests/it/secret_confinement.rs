@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "compares a new passphrase with its repetition",
     ),
     ("cli/src/scan/mod.rs", "reads the pasted invitation"),
+    ("cli/src/scan/typed.rs", "reads the typed code"),
     ("pairing/src/code.rs", "writes the typed code, checks it"),
     (
         "pairing/src/credentials.rs",

@@ -1,12 +1,15 @@
-//! The exchange gives the bytes of `tests/data/pairing-v1.vectors`, on which two independent
-//! implementations agreed.
+//! The exchange gives the bytes of `tests/data/pairing-v1.vectors`, on which independent
+//! implementations agreed (its first lines say which).
 
 use std::collections::HashMap;
 
 use healthsync_pairing::{
     device::verify_p256,
     enroll::{
-        frame::{Enrol, HEADER, Hello, Mode, Pending, Share, hello_without_tag, kind, write_proof},
+        frame::{
+            Enrol, HEADER, Hello, Issued, Mode, Pending, Share, hello_without_tag, kind,
+            write_proof,
+        },
         transcript::Transcript,
     },
     id::KeyDigest,
@@ -31,6 +34,7 @@ fn bytes(hex: &str) -> Vec<u8> {
         .collect()
 }
 
+/// The exchange from Z on.
 fn check(name: &str) {
     let vectors = vectors(name);
     let of = |name: &str| bytes(&vectors[name]);
@@ -75,6 +79,13 @@ fn check(name: &str) {
         .enrol_message(&enrol.body_before_signature().expect("F5"))
         .expect("message");
     verify_p256(&enrol.spki, &signed, &enrol.signature).expect("signature");
+    assert_eq!(enrol.replaces.is_some(), vectors.contains_key("old_SPKI"));
+    if let Some(old) = &enrol.replaces {
+        let signed = transcript
+            .replace_message(&enrol.body_before_old_signature().expect("F5"))
+            .expect("message");
+        verify_p256(&of("old_SPKI"), &signed, &old.signature).expect("old signature");
+    }
     transcript.add(&f5);
 
     assert_eq!(
@@ -98,8 +109,73 @@ fn qr_mode() {
     check("qr");
 }
 
-/// From SPAKE2's result on; the typed code itself is planned.
 #[test]
 fn code_mode_after_spake2() {
     check("code");
+}
+
+#[test]
+fn code_mode_with_an_old_pair() {
+    check("replace");
+}
+
+/// SPAKE2 itself, with the scalars of the vectors.
+#[cfg(feature = "typed-code")]
+#[test]
+fn code_mode() {
+    use healthsync_pairing::{
+        code::TypedCode,
+        enroll::pake::{Pake, Side},
+        environment::{Entropy, EntropyUnavailable},
+    };
+
+    #[derive(Debug)]
+    struct From(u8);
+    impl Entropy for From {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyUnavailable> {
+            for (byte, value) in bytes.iter_mut().zip(self.0..) {
+                *byte = value;
+            }
+            Ok(())
+        }
+    }
+
+    for name in ["code", "replace"] {
+        let vectors = vectors(name);
+        let of = |name: &str| bytes(&vectors[name]);
+        let exporter: [u8; 32] = of("EKM").try_into().expect("32 bytes");
+        let code = TypedCode::parse("K7QF-3M9X-5").expect("a code");
+        let (client, to_server) =
+            Pake::start(Side::Client, &code, &exporter, &From(0)).expect("bytes");
+        let (server, to_client) =
+            Pake::start(Side::Server, &code, &exporter, &From(64)).expect("bytes");
+        assert_eq!(
+            Hello::read(&of("F1")[HEADER..]).expect("F1").share,
+            to_server
+        );
+        assert_eq!(
+            Share::read(&of("F2")[HEADER..]).expect("F2").share,
+            to_client
+        );
+        assert_eq!(client.finish(&to_client).expect("Z").expose(), of("Z"));
+        assert_eq!(server.finish(&to_server).expect("Z").expose(), of("Z"));
+    }
+}
+
+#[test]
+fn issued() {
+    let vectors = vectors("issued");
+    let of = |name: &str| bytes(&vectors[name]);
+    let issued = Issued {
+        leaf: of("leaf"),
+        ca: of("ca"),
+        renew_after: vectors["renew_after"].parse().expect("seconds"),
+        addresses: vec![
+            "192.168.1.23".parse().expect("an address"),
+            "fd00::abcd".parse().expect("an address"),
+        ],
+        server_name: "Zoë’s server".as_bytes().to_vec(),
+    };
+    assert_eq!(issued.write().expect("F7"), of("F7"));
+    assert_eq!(Issued::read(&of("F7")[HEADER..]), Ok(issued));
 }
