@@ -47,6 +47,8 @@ defences! {
     AttemptLimit = "attempt-limit",
     /// Wrong typed codes are counted for the window, whoever sends them.
     AttemptsPerWindow = "attempts-per-window",
+    /// A client trusts a CA that can sign for this pair's server and nothing else.
+    CaProfile = "ca-profile",
     /// What a certificate says is shown as printable ASCII.
     CertificateTexts = "certificate-texts",
     /// Everything in the exchange is bound to its TLS channel and the server's key.
@@ -121,6 +123,8 @@ defences! {
     OutputNoFollow = "output-no-follow",
     /// No text of the peer before F7 becomes part of an error.
     PeerText = "peer-text",
+    /// A client trusts the CA of its own pair and no other.
+    PinnedCa = "pinned-ca",
     /// A place that was announced is used only after it has proved to be the pair's server.
     ProofBeforeUse = "proof-before-use",
     /// The server announces itself under names that say nothing.
@@ -135,8 +139,12 @@ defences! {
     SecretDerived = "secret-derived",
     /// A secret among the arguments is refused, and not repeated.
     SecretsNotInArgv = "secrets-not-in-argv",
+    /// A client's server has the certificate of the name that was dialled.
+    ServerName = "server-name",
     /// The client takes a server's proof only if it is right.
     ServerProof = "server-proof",
+    /// A client's server has the key of its certificate.
+    ServerSignature = "server-signature",
     /// No share of SPAKE2 is of small order.
     ShareCheck = "share-check",
     /// The client connects to the key in the QR code and to no other.

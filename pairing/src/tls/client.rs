@@ -33,6 +33,7 @@ use super::{
 use crate::{
     certificate::{Certificate, Validity, check_ca},
     credentials::ClientCredentials,
+    defence::{Defence, holds},
     environment::Environment,
     id::PairId,
 };
@@ -246,21 +247,30 @@ impl ServerCertVerifier for PinnedCa {
             Validity::Valid => {}
             Validity::Expired => return Err(pinned(PinError::CaExpired)),
             Validity::NotYetValid => return Err(pinned(PinError::CaNotYetValid)),
+            Validity::Untrusted(_) if !holds(Defence::CaProfile) => {}
             Validity::Untrusted(_) => return Err(pinned(PinError::CaProfile)),
         }
-        self.web_pki
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-            .map_err(|error| {
-                let self_signed =
-                    Certificate::from_der(end_entity).is_ok_and(|leaf| leaf.issuer == leaf.subject);
-                match error {
-                    // webpki calls a self-signed CA that serves "CA used as end entity".
-                    rustls::Error::InvalidCertificate(
-                        CertificateError::UnknownIssuer | CertificateError::Other(_),
-                    ) if self_signed => pinned(PinError::SelfSigned),
-                    other => other,
-                }
-            })
+        let verified = self.web_pki.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        if verified.as_ref().is_err_and(|error| !matters(error)) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        verified.map_err(|error| {
+            let self_signed =
+                Certificate::from_der(end_entity).is_ok_and(|leaf| leaf.issuer == leaf.subject);
+            match error {
+                // webpki calls a self-signed CA that serves "CA used as end entity".
+                rustls::Error::InvalidCertificate(
+                    CertificateError::UnknownIssuer | CertificateError::Other(_),
+                ) if self_signed => pinned(PinError::SelfSigned),
+                other => other,
+            }
+        })
     }
 
     fn verify_tls12_signature(
@@ -280,12 +290,25 @@ impl ServerCertVerifier for PinnedCa {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if !holds(Defence::ServerSignature) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         self.web_pki
             .verify_tls13_signature(message, cert, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.web_pki.supported_verify_schemes()
+    }
+}
+
+/// Whether this fault of the server's certificate ends the handshake: each does.
+fn matters(error: &rustls::Error) -> bool {
+    match error {
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => holds(Defence::ServerName),
+        _ => holds(Defence::PinnedCa),
     }
 }
 

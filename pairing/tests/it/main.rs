@@ -12,6 +12,7 @@ mod defences;
 mod discovery;
 mod downgrade;
 mod fake;
+mod foreign_server;
 mod host;
 mod life;
 mod middle;
