@@ -180,7 +180,7 @@ fn leaf_profile(
 ) -> Result<CertificateParams, IssueError> {
     let (_, parsed) = x509_parser::parse_x509_certificate(ca).map_err(encoding)?;
     let ca_not_after = parsed.validity().not_after.timestamp();
-    if ca_not_after <= now {
+    if ca_not_after <= now && holds(Defence::CaChecked) {
         return Err(IssueError::Life);
     }
     let mut wanted = profile(now, not_after.min(ca_not_after), environment)?;
@@ -204,7 +204,9 @@ fn profile(
     }
     let mut wanted = CertificateParams::default();
     wanted.distinguished_name = DistinguishedName::new();
-    wanted.serial_number = Some(SerialNumber::from_slice(&serial));
+    if holds(Defence::RandomSerial) {
+        wanted.serial_number = Some(SerialNumber::from_slice(&serial));
+    }
     wanted.not_before =
         OffsetDateTime::from_unix_timestamp(now - BACKDATED_SECONDS).map_err(encoding)?;
     wanted.not_after = OffsetDateTime::from_unix_timestamp(not_after).map_err(encoding)?;
@@ -212,7 +214,8 @@ fn profile(
     Ok(wanted)
 }
 
-fn encoding(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> IssueError {
+/// An encoder's error.
+pub(crate) fn encoding(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> IssueError {
     IssueError::Encoding(error.into())
 }
 

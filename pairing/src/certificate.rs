@@ -172,7 +172,16 @@ pub fn check_ca(ca: &[u8], now: i64) -> Validity {
 
 /// PEM text of one DER certificate (RFC 7468).
 pub fn to_pem(der: &[u8]) -> String {
-    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+    pem("CERTIFICATE", der)
+}
+
+/// PEM text of one DER certificate revocation list.
+pub fn crl_to_pem(der: &[u8]) -> String {
+    pem("X509 CRL", der)
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let mut text = format!("-----BEGIN {label}-----\n");
     // 48 bytes are one line of 64 characters.
     for line in der.chunks(48) {
         for group in line.chunks(3) {
@@ -193,7 +202,9 @@ pub fn to_pem(der: &[u8]) -> String {
         }
         text.push('\n');
     }
-    text.push_str("-----END CERTIFICATE-----\n");
+    text.push_str("-----END ");
+    text.push_str(label);
+    text.push_str("-----\n");
     text
 }
 

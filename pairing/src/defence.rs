@@ -47,6 +47,14 @@ defences! {
     AttemptLimit = "attempt-limit",
     /// Wrong typed codes are counted for the window, whoever sends them.
     AttemptsPerWindow = "attempts-per-window",
+    /// A request names, as its authority, the pair of its connection and no other.
+    AuthorityChecked = "authority-checked",
+    /// Profile and dates of the CA itself are checked, which webpki leaves out.
+    CaChecked = "ca-checked",
+    /// A revoked pair's CA key is deleted, so that nothing is signed for it again.
+    CaKeyDeleted = "ca-key-deleted",
+    /// A client's certificate is of its own pair's CA.
+    CaOfThisPair = "ca-of-this-pair",
     /// A client trusts a CA that can sign for this pair's server and nothing else.
     CaProfile = "ca-profile",
     /// What a certificate says is shown as printable ASCII.
@@ -61,6 +69,8 @@ defences! {
     CommitCheck = "commit-check",
     /// The server's random value is secret until the client has said all that it says.
     CommitHides = "commit-hides",
+    /// A certificate's end is looked at again at each request.
+    DatesEachRequest = "dates-each-request",
     /// The client derives the pair's id and takes no other.
     DerivedPairId = "derived-pair-id",
     /// A connection without a certificate makes room when descriptors have run out.
@@ -73,10 +83,14 @@ defences! {
     EvictSilent = "evict-silent",
     /// A certificate of the pair's CA enters only with the key in the record.
     ExactKey = "exact-key",
+    /// Only protocol lists of one purpose are answered.
+    ExactProtocolList = "exact-protocol-list",
     /// A client whose pairing broke off after the certificates came acknowledges them later.
     FinishLater = "finish-later",
     /// A typed code is drawn anew for each window.
     FreshCodes = "fresh-codes",
+    /// A certificate that has run out is renewed for 90 days and no longer.
+    GraceLimit = "grace-limit",
     /// A handshake has 5 s.
     HandshakeTime = "handshake-time",
     /// The header of a request has 5 s.
@@ -97,8 +111,14 @@ defences! {
     KeyFilePrivate = "key-file-private",
     /// A public key has one form: P-256, uncompressed.
     KeyForm = "key-form",
+    /// A key opens the pair that it is recorded for, and no other.
+    KeyOfThisPair = "key-of-this-pair",
     /// A key that any record knows is not enrolled again.
     KeyOnce = "key-once",
+    /// Only the certificate last issued, as a whole, is renewed after its end.
+    LastIssuedLeaf = "last-issued-leaf",
+    /// A certificate that has run out is renewed once an hour at most.
+    LateOnceAnHour = "late-once-an-hour",
     /// The CA writes the profile of a client's certificate: for clients alone.
     LeafProfile = "leaf-profile",
     /// Lines of the log that anybody can cause are few a minute.
@@ -109,10 +129,14 @@ defences! {
     MaskedDigits = "masked-digits",
     /// A key is named in `trust.db` before it is written to the key store.
     NamedKeys = "named-keys",
+    /// The negotiated protocol must be the one of the configuration that was chosen.
+    NegotiatedProtocol = "negotiated-protocol",
     /// The environment's proxies are not used.
     NoProxy = "no-proxy",
     /// A redirect is not followed.
     NoRedirect = "no-redirect",
+    /// No session is resumed: a resumed one would skip the check of the certificate.
+    NoResumption = "no-resumption",
     /// A pair is replaced only with a signature by its old key.
     OldKeySignature = "old-key-signature",
     /// A window lets one device in.
@@ -127,12 +151,20 @@ defences! {
     PinnedCa = "pinned-ca",
     /// A place that was announced is used only after it has proved to be the pair's server.
     ProofBeforeUse = "proof-before-use",
+    /// A client signs the handshake with the key of its certificate.
+    ProofOfPossession = "proof-of-possession",
     /// The server announces itself under names that say nothing.
     RandomNames = "random-names",
+    /// Serial numbers are random.
+    RandomSerial = "random-serial",
     /// A retired key that is proved again suspends its pair.
     RetiredKeys = "retired-keys",
     /// Revoking cuts the connections that there are.
     RevocationCuts = "revocation-cuts",
+    /// An item without its CA's key is a revoked pair's, whatever the record says.
+    RevokedMark = "revoked-mark",
+    /// A revoked pair is refused, at the handshake and at each request.
+    RevokedRefused = "revoked-refused",
     /// A pair that nobody acknowledges is rolled back at its deadline.
     RollBack = "roll-back",
     /// The secret of the QR code is a key and never a message.

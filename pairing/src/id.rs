@@ -91,6 +91,13 @@ impl FromStr for PairId {
     }
 }
 
+/// SHA-256 of anything.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut found = [0; 32];
+    found.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    found
+}
+
 /// SHA-256 of a `SubjectPublicKeyInfo`, shown as `sha256:<64 hex>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyDigest(pub [u8; 32]);
@@ -98,9 +105,7 @@ pub struct KeyDigest(pub [u8; 32]);
 impl KeyDigest {
     /// Digest of a DER `SubjectPublicKeyInfo`.
     pub fn of_spki(spki: &[u8]) -> Self {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest::digest(&digest::SHA256, spki).as_ref());
-        Self(bytes)
+        Self(sha256(spki))
     }
 
     /// First 8 bytes for people: `ab12 cd34 ef56 7890`.

@@ -8,6 +8,7 @@ pub mod ca;
 pub mod certificate;
 pub mod code;
 pub mod credentials;
+mod crl;
 pub mod defence;
 pub mod device;
 pub mod discovery;

@@ -31,6 +31,12 @@ pub const REQUEST_LENGTH: usize = SPKI_LENGTH + 64;
 /// No answer is longer.
 pub const ANSWER_LIMIT: usize = 4096;
 
+/// So long after its end a certificate may still be renewed.
+pub const GRACE_SECONDS: i64 = 90 * 86_400;
+
+/// A certificate that has run out is renewed once in so many seconds at most.
+pub const LATE_INTERVAL_SECONDS: i64 = 3600;
+
 /// What binds a request to its channel.
 pub fn exporter<Data>(connection: &ConnectionCommon<Data>) -> Result<[u8; 32], rustls::Error> {
     let mut value = [0; 32];
@@ -177,6 +183,11 @@ pub fn is_due(leaf: &Certificate, now: i64, chance: u64) -> bool {
 pub fn is_late(leaf: &Certificate, now: i64) -> bool {
     let life = leaf.not_after - leaf.not_before;
     leaf.not_after - now < (30 * 86_400).min(life / 3)
+}
+
+/// Whether a certificate that has run out may still be renewed.
+pub const fn is_in_grace(leaf: &Certificate, now: i64) -> bool {
+    leaf.not_after < now && now - leaf.not_after <= GRACE_SECONDS
 }
 
 fn message(exporter: &[u8; 32], pair: &PairId, spki: &[u8; SPKI_LENGTH]) -> Vec<u8> {

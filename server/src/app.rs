@@ -13,12 +13,13 @@ use healthsync_core::store::{Store, StoreError};
 use healthsync_pairing::{environment::Environment, trust::Trust};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::{config::DataFolder, error::ServerError, limits::Limits};
+use crate::{config::DataFolder, error::ServerError, limits::Limits, rate::Limiter};
 
 /// The server's state.
 #[derive(Debug)]
 pub struct App {
     parts: Parts,
+    rate: Limiter,
     scans: Arc<Semaphore>,
     connections: AtomicU64,
     windows: watch::Sender<usize>,
@@ -72,6 +73,7 @@ impl App {
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
             scans: Arc::new(Semaphore::new(parts.limits.scans)),
+            rate: Limiter::new(parts.limits.rate),
             parts,
             connections: AtomicU64::new(0),
             paused: AtomicBool::new(false),
@@ -112,6 +114,11 @@ impl App {
     /// What a peer can take.
     pub const fn limits(&self) -> &Limits {
         &self.parts.limits
+    }
+
+    /// How often devices may ask.
+    pub const fn rate(&self) -> &Limiter {
+        &self.rate
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.

@@ -5,6 +5,8 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use healthsync_pairing::{code::looks_like_code, id::KeyDigest};
 
+use crate::rate::Rate;
+
 /// Serves your own health data to devices that you paired, over mutual TLS.
 #[derive(Debug, Parser)]
 #[command(name = "healthsync-server", version, max_term_width = 100)]
@@ -112,6 +114,10 @@ pub struct Start {
     /// Do not announce the server on the local network
     #[arg(long)]
     pub no_mdns: bool,
+
+    /// How often each device may ask: `60/min`, `5/s`, `1000/h` [default: no limit]
+    #[arg(long, value_name = "N/UNIT")]
+    pub rate: Option<Rate>,
 }
 
 /// Options of `import`.

@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
-    gate::{self, Guest},
+    gate::{self, Errand, Guest},
     limits::Limits,
     refusal::ApiError,
     withheld::Withheld,
@@ -64,7 +64,7 @@ pub struct Parts {
 }
 
 /// Serves HTTP until the peer, a limit, a revocation or the end of the server closes it.
-pub async fn serve(parts: Parts, stream: TlsStream<TcpStream>, peer: Peer) {
+pub async fn serve(parts: Parts, stream: TlsStream<TcpStream>, peer: Peer, errand: Errand) {
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let exporter = match renewal::exporter(stream.get_ref().1) {
         Ok(exporter) => exporter,
@@ -73,7 +73,7 @@ pub async fn serve(parts: Parts, stream: TlsStream<TcpStream>, peer: Peer) {
             return;
         }
     };
-    converse(parts, stream, Guest::new(peer, exporter), is_h2).await;
+    converse(parts, stream, Guest::new(peer, errand, exporter), is_h2).await;
 }
 
 /// The same on any channel that was authenticated as `guest`.

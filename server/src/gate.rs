@@ -32,11 +32,22 @@ use crate::{app::App, permit::Permit, refusal::ApiError};
 /// Header of every answer: finds its line in the server's log.
 pub const REQUEST_ID: &str = "healthsync-request-id";
 
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// The data, and all that concerns the pair.
+    Data,
+    /// A certificate in the place of one that has run out.
+    Renewal,
+}
+
 /// One authenticated connection.
 #[derive(Debug)]
 pub struct Guest {
     /// Who.
     pub peer: Peer,
+    /// For what.
+    pub errand: Errand,
     /// What binds a renewal to this connection (RFC 8446, section 7.5).
     pub exporter: [u8; 32],
     /// The peer revoked itself: its answer may still leave.
@@ -47,9 +58,10 @@ pub struct Guest {
 
 impl Guest {
     /// A connection that has asked nothing yet.
-    pub fn new(peer: Peer, exporter: [u8; 32]) -> Arc<Self> {
+    pub fn new(peer: Peer, errand: Errand, exporter: [u8; 32]) -> Arc<Self> {
         Arc::new(Self {
             peer,
+            errand,
             exporter,
             says_farewell: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
@@ -139,7 +151,7 @@ pub async fn pass(
         request.uri().to_string()
     };
     let claims = Claims::of(&request);
-    let mut response = match check(&app, &guest.peer, claims).await {
+    let mut response = match check(&app, &guest, claims).await {
         Ok(permit) => {
             let mut request = request;
             if let Some(permit) = permit {
@@ -193,32 +205,33 @@ struct Claims {
     /// As the header promises.
     body_bytes: Option<u64>,
     is_ack: bool,
+    /// It is about the caller's own pair.
+    concerns_the_pair: bool,
     /// It reads no samples, so it is answered while the server is paused.
     reads_nothing: bool,
 }
 
 impl Claims {
     fn of(request: &Request) -> Self {
+        let concerns_the_pair =
+            [api::PAIR, api::PAIR_ACK, api::PAIR_RENEW].contains(&request.uri().path());
         Self {
             uri: request.uri().clone(),
             headers: request.headers().clone(),
             body_bytes: request.body().size_hint().exact(),
-            reads_nothing: [
-                api::STATUS,
-                api::WHOAMI,
-                api::PAIR,
-                api::PAIR_ACK,
-                api::PAIR_RENEW,
-            ]
-            .contains(&request.uri().path()),
+            concerns_the_pair,
+            reads_nothing: concerns_the_pair
+                || [api::STATUS, api::WHOAMI].contains(&request.uri().path()),
             is_ack: request.method() == Method::POST && request.uri().path() == api::PAIR_ACK,
         }
     }
 }
 
 /// What the peer may read; nobody who waits for the acknowledgement reads anything.
-async fn check(app: &App, peer: &Peer, claims: Claims) -> Result<Option<Permit>, ApiError> {
-    if !names_pair(&peer.pair, &claims.uri, &claims.headers) {
+async fn check(app: &App, guest: &Guest, claims: Claims) -> Result<Option<Permit>, ApiError> {
+    let peer = &guest.peer;
+    let is_ours = names_pair(&peer.pair, &claims.uri, &claims.headers);
+    if !is_ours && holds(Defence::AuthorityChecked) {
         return Err(ApiError::new(
             Code::MisdirectedRequest,
             "the request names another server than the certificate of this connection",
@@ -234,8 +247,18 @@ async fn check(app: &App, peer: &Peer, claims: Claims) -> Result<Option<Permit>,
     if claims.body_bytes.is_some_and(|promised| promised > allowed) {
         return Err(too_large_body(app));
     }
-    let (trust, peer) = (Arc::clone(app.trust()), peer.clone());
-    match app.blocking(move || trust.authorize(&peer)).await? {
+    let (trust, peer, errand) = (Arc::clone(app.trust()), peer.clone(), guest.errand);
+    let pair = peer.pair;
+    let authorized = app.blocking(move || match errand {
+        Errand::Data => trust.authorize(&peer),
+        Errand::Renewal => trust.authorize_late(&peer),
+    });
+    let authorized = authorized.await?;
+    // What concerns the pair itself is always answered: a device must be able to leave.
+    if authorized.is_ok() && !claims.concerns_the_pair {
+        app.rate().take(pair, Instant::now())?;
+    }
+    match authorized {
         Ok(_) if app.is_paused() && !claims.reads_nothing => Err(ApiError::new(
             Code::Locked,
             "the owner has paused this server",

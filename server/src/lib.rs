@@ -25,6 +25,7 @@ pub mod permit;
 pub mod present;
 pub mod printer;
 pub mod question;
+pub mod rate;
 pub mod refusal;
 pub mod routes;
 pub mod settings;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::rate::Rate;
+
 /// Times, sizes and numbers that bound what a peer can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -30,6 +32,8 @@ pub struct Limits {
     pub guests: usize,
     /// Answers that read the store at once.
     pub scans: usize,
+    /// How often one device may ask; `None`: as often as it likes.
+    pub rate: Option<Rate>,
 }
 
 impl Limits {
@@ -48,6 +52,7 @@ impl Limits {
             strangers_per_address: 32,
             guests: 512,
             scans: 16,
+            rate: None,
         }
     }
 }

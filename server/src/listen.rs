@@ -14,18 +14,22 @@ use axum::Router;
 use healthsync_core::report::Hint;
 use healthsync_pairing::{
     defence::{Defence, holds},
+    id::PairId,
     tls::door::{self, Entered, Turned},
+    trust::Peer,
 };
 use rustix::io::Errno;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
+    sync::broadcast,
     time::Instant,
 };
+use tokio_rustls::server::TlsStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    app::App, connection, limits::Limits, notices::Notices, routes, settings::ListenSettings,
-    strangers::Strangers,
+    app::App, connection, gate::Errand, limits::Limits, notices::Notices, routes,
+    settings::ListenSettings, strangers::Strangers,
 };
 
 /// Connections that the system keeps for us before we take them.
@@ -131,6 +135,7 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 pub async fn run(listeners: Vec<TcpListener>, app: Arc<App>, shutdown: impl Future<Output = ()>) {
     let door = Door {
         router: routes::router(Arc::clone(&app)),
+        renewals: routes::renewals(Arc::clone(&app)),
         strangers: Strangers::new(app.limits().strangers, app.limits().strangers_per_address),
         numbers: AtomicU64::new(0),
         notices: Notices::default(),
@@ -162,6 +167,8 @@ pub async fn run(listeners: Vec<TcpListener>, app: Arc<App>, shutdown: impl Futu
 struct Door {
     app: Arc<App>,
     router: Router,
+    /// All that a certificate reaches that may have run out.
+    renewals: Router,
     strangers: Arc<Strangers>,
     numbers: AtomicU64,
     notices: Notices,
@@ -231,23 +238,12 @@ impl Door {
         drop(admission);
         match entered {
             Ok(Entered::Data { stream, peer }) => {
-                let counted = self.app.connected();
-                if self.app.connections() > guests(self.app.limits()) {
-                    tracing::warn!(%from, pair = %peer.pair, "too many connections");
-                    return;
-                }
-                connection::serve(
-                    connection::Parts {
-                        app: Arc::clone(&self.app),
-                        router: self.router.clone(),
-                        revocations,
-                        stop: self.stop.clone(),
-                    },
-                    *stream,
-                    peer,
-                )
-                .await;
-                drop(counted);
+                let guest = (*stream, peer, Errand::Data);
+                self.host(guest, &self.router, revocations, from).await;
+            }
+            Ok(Entered::Renewal { stream, peer }) => {
+                let guest = (*stream, peer, Errand::Renewal);
+                self.host(guest, &self.renewals, revocations, from).await;
             }
             // No stranger any more: the window has few places, and rules of its own for them.
             Ok(Entered::Pairing(exchange)) => {
@@ -268,6 +264,28 @@ impl Door {
             let cause = std::error::Error::source(turned).map(ToString::to_string);
             tracing::info!(%from, reason = turned.reason, cause, left_out, "turned away");
         }
+    }
+
+    async fn host(
+        &self,
+        (stream, peer, errand): (TlsStream<TcpStream>, Peer, Errand),
+        router: &Router,
+        revocations: broadcast::Receiver<PairId>,
+        from: SocketAddr,
+    ) {
+        let counted = self.app.connected();
+        if self.app.connections() > guests(self.app.limits()) {
+            tracing::warn!(%from, pair = %peer.pair, "too many connections");
+            return;
+        }
+        let parts = connection::Parts {
+            app: Arc::clone(&self.app),
+            router: router.clone(),
+            revocations,
+            stop: self.stop.clone(),
+        };
+        connection::serve(parts, stream, peer, errand).await;
+        drop(counted);
     }
 }
 

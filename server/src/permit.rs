@@ -207,6 +207,7 @@ mod tests {
             created_at: 0,
             approved_at: None,
             last_seen_at: None,
+            last_address: None,
             leaf_not_after: 0,
             scope: Scope {
                 types: types.map(words),

@@ -23,6 +23,8 @@ pub struct ApiError {
     pub hint: Option<String>,
     /// For the log alone.
     pub internal: Option<String>,
+    /// Seconds after which the same request may be answered.
+    pub retry_after: Option<u32>,
 }
 
 impl ApiError {
@@ -33,7 +35,17 @@ impl ApiError {
             message: message.into(),
             hint: None,
             internal: None,
+            retry_after: None,
         }
+    }
+
+    /// A request that comes too soon.
+    pub fn too_soon(message: impl Into<String>, seconds: u32) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(Code::RateLimited, message)
+        }
+        .with_hint(format!("wait {seconds} s, then ask again"))
     }
 
     /// With its own next step.
@@ -57,6 +69,7 @@ impl ApiError {
             message: "the server could not do this".to_owned(),
             hint: None,
             internal: Some(internal),
+            retry_after: None,
         }
     }
 
@@ -102,6 +115,7 @@ impl ApiError {
     /// The answer on the wire.
     pub fn answer(self, request_id: &str) -> Response {
         let status = self.status();
+        let retry_after = self.retry_after;
         let text = self.body(request_id);
         let mut response = Response::new(Body::from(text));
         *response.status_mut() = status;
@@ -109,6 +123,10 @@ impl ApiError {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
+        if let Some(seconds) = retry_after {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response
     }
 }
@@ -141,6 +159,7 @@ impl From<ServerError> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let code = match refusal {
+            Refusal::TooSoon { wait } => return Self::too_soon(refusal.to_string(), wait),
             Refusal::Unknown | Refusal::Suspended => Code::NotPaired,
             Refusal::KeyUsed | Refusal::NotProved => Code::BadRequest,
             Refusal::Pending => Code::PairPending,
@@ -167,6 +186,7 @@ mod tests {
             (Refusal::KeyUsed, 400),
             (Refusal::NotProved, 400),
             (Refusal::Unavailable, 503),
+            (Refusal::TooSoon { wait: 7 }, 429),
         ] {
             assert_eq!(
                 ApiError::from(refusal).status().as_u16(),

@@ -2,12 +2,13 @@
 //! up in our own table.
 
 use healthsync_core::api::{Code, ErrorBody};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::error::CliError;
 
 /// What an error answer means. The server's own words are not repeated: they are its text, not
-/// ours.
-pub(super) fn explain(status: u16, body: Option<&ErrorBody>) -> CliError {
+/// ours. `wait`: the seconds of its `Retry-After`.
+pub(super) fn explain(status: u16, wait: Option<u32>, body: Option<&ErrorBody>) -> CliError {
     // A server may say what servers say, not that this command line was wrong.
     let known = body
         .and_then(|body| body.code.parse::<Code>().ok())
@@ -17,7 +18,11 @@ pub(super) fn explain(status: u16, body: Option<&ErrorBody>) -> CliError {
             Code::RedirectRefused,
             format!("the server wants to send this computer elsewhere (HTTP status {status})"),
         ),
-        Some(code) => CliError::new(code, words(code)),
+        Some(code) => match wait.filter(|_| code == Code::RateLimited) {
+            Some(seconds) => CliError::new(code, words(code))
+                .with_hint(format!("wait {seconds} s, then run the command again")),
+            None => CliError::new(code, words(code)),
+        },
         None => CliError::new(
             Code::ServerError,
             format!("the server answered with HTTP status {status}"),
@@ -27,6 +32,11 @@ pub(super) fn explain(status: u16, body: Option<&ErrorBody>) -> CliError {
         Some(id) if !id.is_empty() => error.because(format!("request {id} in the server's log")),
         _ => error,
     }
+}
+
+/// The seconds of `Retry-After` (RFC 9110, section 10.2.3), if they are a plain number.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<u32> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
 }
 
 /// An id as ours look, or nothing.
@@ -68,6 +78,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_asks_too_often_is_told_how_long_to_wait() {
+        let body = ErrorBody {
+            code: "RATE_LIMITED".to_owned(),
+            message: String::new(),
+            hint: None,
+            request_id: String::new(),
+        };
+        let mut headers = HeaderMap::new();
+        for (value, expected) in [
+            ("12", "wait 12 s, then run the command again"),
+            ("soon", Code::RateLimited.advice()),
+            ("-1", Code::RateLimited.advice()),
+        ] {
+            headers.insert(RETRY_AFTER, value.parse().unwrap());
+            let error = explain(429, retry_after(&headers), Some(&body));
+            assert_eq!(error.hint().as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
     fn the_servers_words_are_never_ours() {
         let body = |code: &str, id: &str| ErrorBody {
             code: code.to_owned(),
@@ -90,7 +120,7 @@ mod tests {
             (502, None, "SERVER_ERROR", 1, ""),
             (307, None, "REDIRECT_REFUSED", 1, ""),
         ] {
-            let error = explain(status, body.as_ref());
+            let error = explain(status, Some(7), body.as_ref());
             assert_eq!((error.code(), error.exit()), (code, exit));
             let told = report::render(&error, error.code(), error.hint().as_deref());
             assert!(!told.contains("evil") && !told.contains("rm -rf"), "{told}");

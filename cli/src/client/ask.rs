@@ -14,7 +14,10 @@ use healthsync_pairing::{
 use reqwest::{Method, Response, Url};
 use tokio_rustls::rustls::ClientConfig;
 
-use super::{Answer, Link, answer::explain};
+use super::{
+    Answer, Link,
+    answer::{explain, retry_after},
+};
 use crate::{browse, error::CliError};
 
 /// No error answer, and no small answer, is longer.
@@ -187,18 +190,15 @@ impl Link {
     /// An error answer in our own words.
     pub(super) async fn refused(&self, response: Response, address: SocketAddr) -> CliError {
         let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(reqwest::header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let wait = retry_after(response.headers());
         let body = match self.body(Answer { response, address }).await {
             Ok(body) => body,
             Err(error) => return error,
         };
         let parsed: Option<ErrorBody> = serde_json::from_slice(&body).ok();
-        let error = explain(status.as_u16(), parsed.as_ref());
-        match retry_after {
-            Some(seconds) => error.retrying_after(seconds),
+        let error = explain(status.as_u16(), wait, parsed.as_ref());
+        match wait {
+            Some(seconds) => error.retrying_after(seconds.into()),
             None => error,
         }
     }

@@ -31,7 +31,10 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::spawn_blocking, time::timeout};
 use tokio_rustls::client::TlsStream;
 
-use super::{Link, answer::explain};
+use super::{
+    Link,
+    answer::{explain, retry_after},
+};
 use crate::{
     config::{Server, make_private},
     error::CliError,
@@ -103,9 +106,10 @@ impl Link {
         if settings.environment.entropy.fill(&mut chance).is_err() {
             tracing::debug!("no randomness: renewal comes exactly in time");
         }
-        if self.now > leaf.not_after
-            || !renewal::is_due(&leaf, self.now, u64::from_be_bytes(chance))
-        {
+        if self.now > leaf.not_after {
+            return self.revive(&leaf, store, settings).await;
+        }
+        if !renewal::is_due(&leaf, self.now, u64::from_be_bytes(chance)) {
             return Ok(());
         }
         match self.renew(store, settings).await {
@@ -120,6 +124,32 @@ impl Link {
             Err(error) => tracing::debug!(code = error.code(), "not renewed: {error}"),
         }
         Ok(())
+    }
+
+    /// The certificate has run out: nothing else works before it is renewed.
+    async fn revive(
+        &mut self,
+        leaf: &Certificate,
+        store: &dyn KeyStore,
+        settings: &Settings,
+    ) -> Result<(), CliError> {
+        let ended = self.last_day();
+        let renewed = self.renew(store, settings).await;
+        // Another command may have done it while this one waited.
+        let is_new = Certificate::from_der(&self.credentials.leaf)
+            .is_ok_and(|present| present.not_after > leaf.not_after);
+        match renewed {
+            Err(error) if !is_new => Err(error.within(format!(
+                "this computer's certificate ended on {ended} and could not be renewed"
+            ))),
+            _ => {
+                settings.printer.note(&format!(
+                    "Renewed this computer's certificate, which had ended on {ended}; now valid until {}.",
+                    self.last_day()
+                ));
+                Ok(())
+            }
+        }
     }
 
     /// Asks for a certificate for a new key, tries it, and puts both in the place of the old ones.
@@ -262,7 +292,21 @@ impl Link {
 
     /// The server's answer to the new key.
     async fn ask(&self, key: &NewKey, settings: &Settings) -> Result<Bytes, CliError> {
-        let tls = client::renewal(&self.credentials, &settings.environment)
+        let leaf = Certificate::from_der(&self.credentials.leaf)
+            .map_err(|error| CliError::new(Code::KeyMissing, error.to_string()))?;
+        let has_ended = self.now > leaf.not_after;
+        if has_ended && !renewal::is_in_grace(&leaf, self.now) {
+            return Err(CliError::new(
+                Code::CertHasExpired,
+                "a certificate can be renewed for 90 days after its end, and no longer",
+            ));
+        }
+        let configuration = if has_ended {
+            client::late_renewal
+        } else {
+            client::renewal
+        };
+        let tls = configuration(&self.credentials, &settings.environment)
             .map_err(|error| CliError::new(Code::KeyMissing, error.to_string()))?;
         let mut failures = Vec::new();
         for address in &self.addresses {
@@ -324,6 +368,7 @@ impl Link {
                 }
             };
             let status = answer.status();
+            let wait = retry_after(answer.headers());
             let body = Limited::new(answer.into_body(), renewal::ANSWER_LIMIT)
                 .collect()
                 .await
@@ -336,7 +381,7 @@ impl Link {
                 return Ok(body);
             }
             let parsed: Option<ErrorBody> = serde_json::from_slice(&body).ok();
-            Err(explain(status.as_u16(), parsed.as_ref()))
+            Err(explain(status.as_u16(), wait, parsed.as_ref()))
         };
         timeout(self.read_timeout, whole).await.unwrap_or_else(|_| {
             Err(CliError::new(

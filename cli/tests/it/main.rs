@@ -29,6 +29,8 @@ mod device;
 #[cfg(unix)]
 mod e2e;
 #[cfg(unix)]
+mod expired;
+#[cfg(unix)]
 mod export;
 #[cfg(target_os = "linux")]
 mod flood;

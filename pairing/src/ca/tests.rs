@@ -171,7 +171,7 @@ fn the_authority_signs_for_no_other_site() {
 }
 
 #[test]
-fn expired_ca_refused() {
+fn a_ca_that_has_ended_signs_nothing() {
     let ca = authority(&PAIR, &at(NOW)).unwrap();
     let key = DeviceKey::generate().unwrap();
     let issue =

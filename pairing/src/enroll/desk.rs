@@ -323,6 +323,11 @@ impl Desk {
         }
     }
 
+    /// Closes whatever window is open: nobody is to be paired any more.
+    pub(crate) fn shut(&self) {
+        close(&mut self.lock(), "PAIRING_CANCELLED", Closing::Other);
+    }
+
     fn lock(&self) -> MutexGuard<'_, DeskState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

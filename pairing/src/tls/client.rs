@@ -73,6 +73,16 @@ pub fn renewal(
     Ok(Arc::new(wanted))
 }
 
+/// The same for a certificate that has run out: the one door that such a client still has.
+pub fn late_renewal(
+    credentials: &ClientCredentials,
+    environment: &Environment,
+) -> Result<Arc<ClientConfig>, ConfigurationError> {
+    let mut wanted = Arc::unwrap_or_clone(configuration(credentials, environment)?);
+    wanted.alpn_protocols = vec![super::RENEWAL.to_vec()];
+    Ok(Arc::new(wanted))
+}
+
 /// A connection to `address` under the pair's name, with its handshake done as far as a client can
 /// know: a refusal comes with the first read.
 pub async fn connect(

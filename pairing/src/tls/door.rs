@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake, server::TlsStream};
 
-use super::{PAIRING, RENEWAL};
+use super::{PAIRING, RENEWAL, server::Errand};
 use crate::{
     certificate::Certificate,
     defence::{Defence, holds},
@@ -27,6 +27,13 @@ use crate::{
 pub enum Entered {
     /// A paired client, checked against the device records.
     Data {
+        /// The channel, handshake done.
+        stream: Box<TlsStream<TcpStream>>,
+        /// Who.
+        peer: Peer,
+    },
+    /// A paired client whose certificate may have run out; it may renew it and nothing else.
+    Renewal {
         /// The channel, handshake done.
         stream: Box<TlsStream<TcpStream>>,
         /// Who.
@@ -75,14 +82,15 @@ pub async fn enter(
     let start = read_hello(stream, accepted).await?;
     let hello = start.client_hello();
     let pair = hello.server_name().and_then(PairId::from_server_name);
-    match purpose(hello.alpn()) {
+    let purpose = purpose(hello.alpn());
+    match purpose {
         Purpose::Pairing => {
             let Some(admission) = trust.admit(from) else {
                 refuse(start, NO_APPLICATION_PROTOCOL).await;
                 return Err(Turned::because("no pairing window is open"));
             };
             let configuration = Arc::clone(&admission.configuration);
-            let stream = finish(start, configuration, accepted, Some(PAIRING)).await?;
+            let stream = finish(start, configuration, accepted, purpose).await?;
             let mut exporter = [0; 32];
             stream
                 .get_ref()
@@ -98,47 +106,17 @@ pub async fn enter(
                 accepted,
             })))
         }
-        Purpose::Data { offers_alpn } => {
-            let configuration = match pair {
-                Some(pair) => match trust.configuration(&pair).await {
-                    Ok(found) => found,
-                    Err(error) => {
-                        refuse(start, INTERNAL_ERROR).await;
-                        return Err(Turned::from_error("the pair's keys cannot be read", error));
-                    }
-                },
-                None => None,
-            };
-            let (Some(pair), Some(configuration)) = (pair, configuration) else {
-                refuse(start, UNRECOGNIZED_NAME).await;
-                return Err(Turned::because("no pair of this name"));
-            };
-            let stream = finish(start, configuration, accepted, None).await?;
-            let connection = stream.get_ref().1;
-            let negotiated = match connection.alpn_protocol() {
-                None => !offers_alpn,
-                Some(name) => offers_alpn && DATA.contains(&name),
-            };
-            if !negotiated {
-                return Err(Turned::because("another protocol than the one offered"));
-            }
-            let leaf = connection
-                .peer_certificates()
-                .and_then(|chain| Certificate::from_der(chain.first()?).ok())
-                .ok_or(Turned::because("no client certificate"))?;
-            let peer = Peer {
-                pair,
-                key: leaf.key,
-                not_after: leaf.not_after,
-                serial: leaf.serial,
-            };
-            Ok(Entered::Data {
-                stream: Box::new(stream),
-                peer,
-            })
+        Purpose::Data { .. } => {
+            let configuration = configuration(trust, pair, Errand::Data).await;
+            let (stream, peer) = known(start, configuration, accepted, purpose, from).await?;
+            Ok(Entered::Data { stream, peer })
         }
-        // Renewal belongs to a later version: until then it is refused like any unknown protocol.
-        Purpose::Renewal | Purpose::Unknown => {
+        Purpose::Renewal => {
+            let configuration = configuration(trust, pair, Errand::Renewal).await;
+            let (stream, peer) = known(start, configuration, accepted, purpose, from).await?;
+            Ok(Entered::Renewal { stream, peer })
+        }
+        Purpose::Unknown => {
             refuse(start, NO_APPLICATION_PROTOCOL).await;
             Err(Turned::because("no protocol in common"))
         }
@@ -184,6 +162,19 @@ enum Purpose {
     Unknown,
 }
 
+impl Purpose {
+    /// Whether a handshake that agreed on this protocol is one for this purpose.
+    fn is_served_by(self, negotiated: Option<&[u8]>) -> bool {
+        match (self, negotiated) {
+            (Self::Pairing, Some(name)) => name == PAIRING,
+            (Self::Renewal, Some(name)) => name == RENEWAL,
+            (Self::Data { offers_alpn }, Some(name)) => offers_alpn && DATA.contains(&name),
+            (Self::Data { offers_alpn }, None) => !offers_alpn,
+            (Self::Pairing | Self::Renewal, None) | (Self::Unknown, _) => false,
+        }
+    }
+}
+
 fn purpose<'a>(alpn: Option<impl Iterator<Item = &'a [u8]>>) -> Purpose {
     let Some(offered) = alpn else {
         return Purpose::Data { offers_alpn: false };
@@ -195,6 +186,9 @@ fn purpose<'a>(alpn: Option<impl Iterator<Item = &'a [u8]>>) -> Purpose {
         [_, ..] if offered.iter().all(|name| DATA.contains(name)) => {
             Purpose::Data { offers_alpn: true }
         }
+        // Broken on purpose: a list that mixes purposes gets the first that it names.
+        [first, ..] if !holds(Defence::ExactProtocolList) && *first == PAIRING => Purpose::Pairing,
+        _ if !holds(Defence::ExactProtocolList) => Purpose::Data { offers_alpn: true },
         _ => Purpose::Unknown,
     }
 }
@@ -217,12 +211,63 @@ async fn read_hello(
     }
 }
 
+/// The configuration of the pair that a client names, or the alert that it gets instead.
+async fn configuration(
+    trust: &Arc<Trust>,
+    pair: Option<PairId>,
+    errand: Errand,
+) -> Result<(PairId, Arc<ServerConfig>), (u8, Turned)> {
+    let unknown = || {
+        let turned = Turned::because("no pair of this name");
+        (UNRECOGNIZED_NAME, turned)
+    };
+    let pair = pair.ok_or_else(unknown)?;
+    match trust.configuration(&pair, errand).await {
+        Ok(found) => Ok((pair, found.ok_or_else(unknown)?)),
+        Err(error) => Err((
+            INTERNAL_ERROR,
+            Turned::from_error("the pair's keys cannot be read", error),
+        )),
+    }
+}
+
+/// The handshake of a paired client: who it is comes from the certificate that it proved, and from
+/// nothing else.
+async fn known(
+    start: StartHandshake<TcpStream>,
+    configuration: Result<(PairId, Arc<ServerConfig>), (u8, Turned)>,
+    accepted: Instant,
+    purpose: Purpose,
+    from: SocketAddr,
+) -> Result<(Box<TlsStream<TcpStream>>, Peer), Turned> {
+    let (pair, configuration) = match configuration {
+        Ok(found) => found,
+        Err((alert, turned)) => {
+            refuse(start, alert).await;
+            return Err(turned);
+        }
+    };
+    let stream = finish(start, configuration, accepted, purpose).await?;
+    let chain = stream.get_ref().1.peer_certificates();
+    let leaf = chain
+        .and_then(|chain| Certificate::from_der(chain.first()?).ok())
+        .ok_or(Turned::because("no client certificate"))?;
+    let peer = Peer {
+        pair,
+        key: leaf.key,
+        not_after: leaf.not_after,
+        serial: leaf.serial,
+        address: from.ip().to_canonical(),
+    };
+    Ok((Box::new(stream), peer))
+}
+
 /// The rest of the handshake. A refused client gets its exact alert.
 async fn finish(
     start: StartHandshake<TcpStream>,
     configuration: Arc<ServerConfig>,
     accepted: Instant,
-    protocol: Option<&[u8]>,
+    purpose: Purpose,
 ) -> Result<TlsStream<TcpStream>, Turned> {
     let handshake = start.into_stream(configuration).into_fallible();
     let stream = match timeout_at(handshake_end(accepted), handshake).await {
@@ -234,10 +279,12 @@ async fn finish(
         Err(_) => return Err(Turned::because("no handshake in time")),
     };
     // rustls goes on without a protocol when a second ClientHello drops its list.
-    if protocol.is_some() && stream.get_ref().1.alpn_protocol() != protocol {
-        return Err(Turned::because("another protocol than the one offered"));
+    let negotiated = stream.get_ref().1.alpn_protocol();
+    if purpose.is_served_by(negotiated) || !holds(Defence::NegotiatedProtocol) {
+        Ok(stream)
+    } else {
+        Err(Turned::because("another protocol than the one offered"))
     }
-    Ok(stream)
 }
 
 /// Answers a `ClientHello` with a fatal alert, for which rustls has no call: a plain record

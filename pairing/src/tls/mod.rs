@@ -40,7 +40,7 @@ pub(crate) fn versions() -> &'static [&'static rustls::SupportedProtocolVersion]
 
 /// The protocol of a pairing window (RFC 7301).
 pub(crate) const PAIRING: &[u8] = b"healthsync-pair/1";
-/// Renewal of an expired certificate: reserved, not spoken yet.
+/// Renewal of a certificate that has run out.
 pub(crate) const RENEWAL: &[u8] = b"healthsync-renew/1";
 
 /// rustls judges dates by the clock that we are given.

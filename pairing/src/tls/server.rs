@@ -5,24 +5,48 @@ use std::sync::Arc;
 
 use rustls::{ServerConfig, server::NoServerSessionStorage};
 
-use super::{PAIRING, identity::identity, verifier::PairVerifier};
+use super::{PAIRING, RENEWAL, identity::identity, verifier::PairVerifier};
 use crate::{
-    credentials::HostCredentials, device::DeviceKey, environment::Environment, trust::Registry,
+    credentials::HostCredentials,
+    defence::{Defence, holds},
+    device::DeviceKey,
+    environment::Environment,
+    trust::Registry,
 };
 
-/// Mutual TLS for the data of one pair.
-pub(crate) fn data(
+/// What a paired client comes for. Each has a configuration of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// The data, and all that concerns its pair.
+    Data,
+    /// A certificate in the place of one that has run out, and nothing else.
+    Renewal,
+}
+
+/// Mutual TLS with one pair's client.
+pub(crate) fn paired(
     credentials: &HostCredentials,
+    errand: Errand,
     registry: Arc<Registry>,
     environment: &Environment,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let verifier = PairVerifier::new(credentials.pair, &credentials.ca, registry, environment)?;
+    let verifier = PairVerifier::new(
+        credentials.pair,
+        &credentials.ca,
+        errand,
+        registry,
+        environment,
+    )?;
     let configuration =
         ServerConfig::builder_with_details(super::provider(), super::time(environment))
             .with_protocol_versions(super::versions())?
             .with_client_cert_verifier(Arc::new(verifier))
             .with_cert_resolver(identity(&credentials.leaf_key, credentials.leaf.clone())?);
-    Ok(hardened(configuration, &[b"h2", b"http/1.1"]))
+    let alpn: &[&[u8]] = match errand {
+        Errand::Data => &[b"h2", b"http/1.1"],
+        Errand::Renewal => &[RENEWAL],
+    };
+    Ok(hardened(configuration, alpn))
 }
 
 /// The channel of a pairing window: the client proves itself inside it, not by a certificate.
@@ -43,8 +67,10 @@ pub(crate) fn pairing(
 /// and a revoked device would come back in.
 fn hardened(mut configuration: ServerConfig, alpn: &[&[u8]]) -> Arc<ServerConfig> {
     configuration.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-    configuration.send_tls13_tickets = 0;
-    configuration.session_storage = Arc::new(NoServerSessionStorage {});
+    if holds(Defence::NoResumption) {
+        configuration.send_tls13_tickets = 0;
+        configuration.session_storage = Arc::new(NoServerSessionStorage {});
+    }
     configuration.max_early_data_size = 0;
     Arc::new(configuration)
 }

@@ -4,7 +4,7 @@ use super::Refusal;
 use crate::{ca::IssueError, environment::EntropyUnavailable, keystore::KeyStoreError};
 
 /// What the trust store could not do. `code()`: `TRUST_STORE_FAILED`, `TRUST_STORE_FOREIGN`,
-/// `TRUST_STORE_TOO_NEW`, `PAIR_NOT_FOUND`, `PAIR_NAME_AMBIGUOUS`, `PAIR_REFUSED`, `WINDOW_OPEN`,
+/// `TRUST_STORE_TOO_NEW`, `PAIR_NOT_FOUND`, `PAIR_NAME_AMBIGUOUS`, `CRL_MISSING`, `PAIR_REFUSED`, `WINDOW_OPEN`,
 /// `WINDOW_OPTIONS`, `NO_WINDOW`, `WRONG_DIGITS`, `NOT_WAITING`, `ISSUING_FAILED`, and the codes of
 /// the key store.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,9 @@ pub enum TrustError {
     /// The key store refused.
     #[error("the key store cannot be used")]
     KeyStore(#[from] KeyStoreError),
+    /// No revocation list was kept, and the key that could sign one is gone.
+    #[error("there is no revocation list of this pair, and nobody can sign one any more")]
+    NoCrl,
     /// No pairing window is open.
     #[error("no pairing window is open")]
     NoWindow,
@@ -65,6 +68,7 @@ impl TrustError {
             Self::Foreign => "TRUST_STORE_FOREIGN",
             Self::Issuing(_) => "ISSUING_FAILED",
             Self::KeyStore(error) => error.code(),
+            Self::NoCrl => "CRL_MISSING",
             Self::NoWindow => "NO_WINDOW",
             Self::NotFound(_) => "PAIR_NOT_FOUND",
             Self::NotWaiting => "NOT_WAITING",
@@ -88,6 +92,9 @@ impl TrustError {
                 "check the clock of this computer, then run `healthsync-server pair`"
             }
             Self::KeyStore(error) => return error.hint(),
+            Self::NoCrl => {
+                "let the other verifier trust this pair's CA no longer; the server refuses the pair"
+            }
             Self::NoWindow => "open one with `healthsync-server pair`",
             Self::NotFound(_) => "`healthsync-server pairs` lists the pairs",
             Self::NotWaiting => {

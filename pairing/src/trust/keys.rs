@@ -5,21 +5,20 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
-
 use super::{
     DeviceRecord, Refusal, Scope, State, TrustError,
     recognizers::Recognizers,
-    registry::{Entry, KeyItem, NextKey, Registry},
+    registry::{Entry, IssuedLeaf, KeyItem, NextKey, Registry, Staged},
 };
 use crate::{
     ca,
     certificate::Certificate,
     credentials::HostCredentials,
+    crl::{self, Listed, Reason},
     defence::{Defence, holds},
     device::{DeviceKey, SPKI_LENGTH},
     environment::Environment,
-    id::{KeyDigest, PairId},
+    id::{KeyDigest, PairId, sha256},
     keystore::KeyStore,
     renewal::Reissued,
     secret::Secret,
@@ -104,6 +103,8 @@ impl HostKeys {
             &self.environment,
         )?;
         let parsed = parse(&leaf)?;
+        self.note(&new.pair, &server_leaf)?;
+        self.note(&new.pair, &leaf)?;
         let now = self.environment.clock.now();
         let credentials = HostCredentials {
             pair: new.pair,
@@ -123,6 +124,7 @@ impl HostKeys {
                 created_at: now,
                 approved_at: None,
                 last_seen_at: None,
+                last_address: None,
                 leaf_not_after: parsed.not_after,
                 scope: new.scope,
             },
@@ -157,6 +159,11 @@ impl HostKeys {
         };
         let now = self.environment.clock.now();
         let not_after = parse(&credentials.leaf)?.not_after;
+        // A key store that was restored after a revocation has the CA's key again.
+        let state = self.registry.entry(pair).map(|entry| entry.record.state);
+        if state == Some(State::Revoked) && credentials.ca_key.is_some() {
+            self.bury(&mut credentials)?;
+        }
         if credentials.ca_key.is_none() {
             return Ok((now < not_after).then_some(credentials));
         }
@@ -174,8 +181,14 @@ impl HostKeys {
         Ok(Some(credentials))
     }
 
-    /// Certifies a new key of an ACTIVE pair's client, and notes it beside the present one.
-    pub(crate) fn renew_client(&self, entry: &Entry, spki: &[u8]) -> Result<Reissued, TrustError> {
+    /// Certifies a new key of an ACTIVE pair's client, and notes it beside the present one; not
+    /// within `interval` seconds after the last time.
+    pub(crate) fn renew_client(
+        &self,
+        entry: &Entry,
+        spki: &[u8],
+        interval: i64,
+    ) -> Result<Reissued, TrustError> {
         let pair = &entry.record.pair;
         let credentials = self.read(pair)?.ok_or(Refusal::Unavailable)?;
         let ca_key = credentials.ca_key.as_ref().ok_or(Refusal::Revoked)?;
@@ -195,8 +208,11 @@ impl HostKeys {
             leaf_digest: sha256(&leaf),
             leaf_not_after: not_after,
         };
-        if !self.registry.stage(pair, next, now)? {
-            return Err(Refusal::Unknown.into());
+        self.note(pair, &leaf)?;
+        match self.registry.stage(pair, next, now, interval)? {
+            Staged::Done => {}
+            Staged::Refused => return Err(Refusal::Unknown.into()),
+            Staged::TooSoon { wait } => return Err(Refusal::TooSoon { wait }.into()),
         }
         Ok(Reissued {
             leaf,
@@ -217,6 +233,7 @@ impl HostKeys {
             &leaf_key.spki(),
             &self.environment,
         )?;
+        self.note(&credentials.pair, &leaf)?;
         let old_leaf = std::mem::replace(&mut credentials.leaf, leaf);
         let old_key = std::mem::replace(&mut credentials.leaf_key, leaf_key);
         let written = self.write(credentials);
@@ -227,19 +244,112 @@ impl HostKeys {
         written
     }
 
-    /// Deletes a revoked pair's CA key. The server leaf stays until it ends, so that the device is
-    /// told why it is refused.
+    /// Signs a revoked pair's last revocation list, then deletes its CA key. The server leaf stays
+    /// until it ends, so that the device is told why it is refused.
     pub(crate) fn retire(&self, pair: &PairId) -> Result<(), TrustError> {
         let item = HostCredentials::item(pair);
-        let holds = self
+        let holds_key = self
             .registry
             .key_item(&item)?
             .is_some_and(|item| item.holds_ca_key);
-        if holds && let Some(mut credentials) = self.read(pair)? {
-            credentials.ca_key = None;
-            self.write(&credentials)?;
+        if holds_key && let Some(mut credentials) = self.read(pair)? {
+            self.bury(&mut credentials)?;
         }
         Ok(())
+    }
+
+    fn bury(&self, credentials: &mut HostCredentials) -> Result<(), TrustError> {
+        let pair = credentials.pair;
+        if self.registry.last_crl(&pair)?.is_none() {
+            match self.list(credentials, State::Revoked) {
+                Ok(Some(list)) => self.registry.keep_last_crl(&pair, &list)?,
+                Ok(None) => {}
+                // The key has to go in any case.
+                Err(error) => {
+                    tracing::warn!(%error, %pair, "a revoked pair has no last revocation list");
+                }
+            }
+        }
+        if holds(Defence::CaKeyDeleted) {
+            credentials.ca_key = None;
+        }
+        self.write(credentials)
+    }
+
+    /// A pair's revocation list, DER: of a revoked pair the last one, else a new one. `None`: there
+    /// is none, and nobody can sign one any more.
+    pub(crate) fn crl(&self, pair: &PairId) -> Result<Option<Vec<u8>>, TrustError> {
+        if let Some(last) = self.registry.last_crl(pair)? {
+            return Ok(Some(last));
+        }
+        let Some(credentials) = self.read(pair)? else {
+            return Ok(None);
+        };
+        let state = self.registry.entry(pair).map(|entry| entry.record.state);
+        self.list(&credentials, state.unwrap_or(State::Revoked))
+    }
+
+    /// Signs a list of the leaves that are not to be believed in this state. `None` without the key,
+    /// and after the CA's own end.
+    fn list(
+        &self,
+        credentials: &HostCredentials,
+        state: State,
+    ) -> Result<Option<Vec<u8>>, TrustError> {
+        let (pair, now) = (credentials.pair, self.environment.clock.now());
+        let ca_end = parse(&credentials.ca)?.not_after;
+        let Some(ca_key) = credentials.ca_key.as_ref().filter(|_| now < ca_end) else {
+            return Ok(None);
+        };
+        let server = sha256(&credentials.leaf);
+        let mut current = Vec::new();
+        if let Some(entry) = self.registry.entry(&pair) {
+            current.push(entry.leaf_digest);
+            current.extend(entry.next.map(|next| next.leaf_digest));
+        }
+        let listed: Vec<Listed> = self
+            .registry
+            .issued(&pair, now)?
+            .into_iter()
+            .filter_map(|leaf| {
+                let is_current = current.contains(&leaf.digest);
+                let reason = match state {
+                    State::Revoked => Reason::Revoked,
+                    State::Suspended if is_current => Reason::Hold,
+                    _ if is_current || leaf.digest == server => return None,
+                    _ => Reason::Superseded,
+                };
+                Some(Listed {
+                    serial: leaf.serial,
+                    reason,
+                })
+            })
+            .collect();
+        let next_update = match state {
+            State::Revoked => ca_end,
+            _ => ca_end.min(now + CRL_SECONDS),
+        };
+        let head = crl::Head {
+            number: self.registry.next_crl_number(&pair)?,
+            now,
+            next_update,
+        };
+        Ok(Some(crl::sign(ca_key, &credentials.ca, head, &listed)?))
+    }
+
+    /// Notes a leaf that is about to be handed out.
+    fn note(&self, pair: &PairId, leaf: &[u8]) -> Result<(), TrustError> {
+        let parsed = parse(leaf)?;
+        let serial = u128::from_str_radix(&parsed.serial, 16)
+            .map_err(|error| TrustError::Issuing(error.into()))?;
+        self.registry.issue(
+            pair,
+            &IssuedLeaf {
+                serial: serial.to_be_bytes(),
+                digest: sha256(leaf),
+                not_after: parsed.not_after,
+            },
+        )
     }
 
     /// Deletes a pair's item.
@@ -266,6 +376,9 @@ impl HostKeys {
             }
         };
         let now = self.environment.clock.now();
+        if let Err(error) = self.registry.forget_ended(now) {
+            tracing::warn!(%error, "certificates that have ended are still noted");
+        }
         for item in items {
             let state = self
                 .registry
@@ -289,8 +402,25 @@ impl HostKeys {
         };
         let credentials =
             HostCredentials::decode(&item).map_err(|error| TrustError::Issuing(error.into()))?;
+        if credentials.ca_key.is_none() {
+            self.believe_the_mark(pair)?;
+        }
         self.recognizers.learn(&credentials);
         Ok(Some(credentials))
+    }
+
+    /// The CA's key is gone from the item: the pair was revoked, whatever a `trust.db` says that was
+    /// restored from a backup.
+    fn believe_the_mark(&self, pair: &PairId) -> Result<(), TrustError> {
+        let entry = self.registry.entry(pair);
+        let revives = entry.is_some_and(|entry| entry.record.state != State::Revoked);
+        if revives && holds(Defence::RevokedMark) {
+            self.registry.revoke(pair, self.environment.clock.now())?;
+            tracing::warn!(%pair, "this pair was revoked before its record was restored: it stays revoked");
+            // Nobody may be listening.
+            drop(self.registry.cuts().send(*pair));
+        }
+        Ok(())
     }
 
     fn write(&self, credentials: &HostCredentials) -> Result<(), TrustError> {
@@ -329,6 +459,9 @@ impl HostKeys {
     }
 }
 
+/// A list of a pair that lives is good for so long.
+const CRL_SECONDS: i64 = 7 * 86_400;
+
 /// When a third of a life that begins now is left.
 fn renew_after(now: i64, not_after: i64) -> u64 {
     let life = not_after - now;
@@ -341,9 +474,4 @@ fn generate() -> Result<DeviceKey, TrustError> {
 
 fn parse(der: &[u8]) -> Result<Certificate, TrustError> {
     Certificate::from_der(der).map_err(|error| TrustError::Issuing(error.into()))
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let digest = digest::digest(&digest::SHA256, bytes);
-    digest.as_ref().try_into().unwrap_or_default()
 }

@@ -14,6 +14,7 @@ mod keys;
 mod recognizers;
 mod record;
 mod registry;
+mod revocation;
 mod served;
 
 use std::{
@@ -27,7 +28,7 @@ use std::{
 use rustls::ServerConfig;
 use tokio::{
     runtime::Handle,
-    sync::{broadcast, mpsc, watch},
+    sync::{mpsc, watch},
     time::{Instant, sleep, sleep_until},
 };
 
@@ -35,6 +36,7 @@ pub use error::TrustError;
 pub(crate) use keys::{Certificates, NewPair};
 pub use record::{DeviceRecord, Peer, Refusal, Scope, State};
 pub(crate) use registry::{Entry, Registry};
+pub use revocation::Crl;
 
 use self::{keys::HostKeys, served::Served};
 use crate::{
@@ -54,7 +56,7 @@ use crate::{
     keystore::KeyStore,
     renewal::{self, Reissued},
     secret::Secret,
-    tls,
+    tls::{self, server::Errand},
 };
 
 /// A pair that is not acknowledged so many seconds after F7 is rolled back.
@@ -137,23 +139,6 @@ impl Trust {
             .collect()
     }
 
-    /// Revokes by pair id or unique name: makes its configuration refuse with the alert
-    /// `certificate_revoked`, tells [`Self::revocations`], and deletes the CA's key, so that
-    /// nothing can be issued in this pair again. Revoking again tries the deletion again.
-    ///
-    /// Blocks on the key store. After an error of the key store the device is revoked all the
-    /// same; only the CA's key is still there.
-    pub fn revoke(&self, pair_or_name: &str) -> Result<DeviceRecord, TrustError> {
-        let pair = self.find(pair_or_name)?;
-        self.registry.revoke(&pair, self.environment.clock.now())?;
-        self.cut(pair, "PAIRING_REFUSED");
-        self.keys.retire(&pair)?;
-        let entry = self.registry.entry(&pair);
-        entry
-            .map(|entry| entry.record)
-            .ok_or_else(|| TrustError::NotFound(pair_or_name.to_owned()))
-    }
-
     /// Changes what a device may read, from its next request on; by pair id or unique name. Nothing
     /// is given to a device that is revoked.
     pub fn allow(
@@ -164,11 +149,6 @@ impl Trust {
         let pair = self.find(pair_or_name)?;
         let record = self.registry.allow(&pair, change)?;
         record.ok_or_else(|| Refusal::Revoked.into())
-    }
-
-    /// Pairs as they are revoked (or suspended): cut their connections.
-    pub fn revocations(&self) -> broadcast::Receiver<PairId> {
-        self.registry.cuts().subscribe()
     }
 
     /// The tags that tell living pairs' clients from an announcement that it is ours, the pair that
@@ -202,28 +182,25 @@ impl Trust {
         }
     }
 
-    /// Checks a peer again; to be called for every request. Also notes last seen (at most once a
-    /// minute).
+    /// Checks a peer again; to be called for every request. Also notes when and where it
+    /// was last seen (at most once a minute, or from elsewhere).
     pub fn authorize(&self, peer: &Peer) -> Result<DeviceRecord, Refusal> {
-        let mut record = self.known(peer)?.record;
-        match record.state {
-            State::Active => {}
-            State::Pending => return Err(Refusal::Pending),
-            State::Suspended => return Err(Refusal::Suspended),
-            State::Revoked => return Err(Refusal::Revoked),
-        }
+        let mut record = self.active_peer(peer)?.record;
         let now = self.environment.clock.now();
-        if peer.not_after < now {
+        if peer.not_after < now && holds(Defence::DatesEachRequest) {
             return Err(Refusal::Expired);
         }
-        if record
-            .last_seen_at
-            .is_none_or(|seen| (now - seen).abs() >= SEEN_SECONDS)
+        let is_elsewhere = record.last_address != Some(peer.address);
+        if is_elsewhere
+            || record
+                .last_seen_at
+                .is_none_or(|seen| (now - seen).abs() >= SEEN_SECONDS)
         {
-            if let Err(error) = self.registry.seen(&record.pair, now) {
+            if let Err(error) = self.registry.seen(&record.pair, now, peer.address) {
                 tracing::warn!(%error, "could not note when a device was last seen");
             }
             record.last_seen_at = Some(now);
+            record.last_address = Some(peer.address);
         }
         Ok(record)
     }
@@ -270,21 +247,53 @@ impl Trust {
         request: &renewal::Request,
         exporter: &[u8; 32],
     ) -> Result<Reissued, TrustError> {
-        let entry = self.known(peer)?;
-        match entry.record.state {
-            State::Active => {}
-            State::Pending => return Err(Refusal::Pending.into()),
-            State::Suspended => return Err(Refusal::Suspended.into()),
-            State::Revoked => return Err(Refusal::Revoked.into()),
-        }
+        let entry = self.active_peer(peer)?;
         if peer.not_after < self.environment.clock.now() {
             return Err(Refusal::Expired.into());
         }
-        request.verify(exporter, &peer.pair)?;
+        self.certify(&entry, request, exporter, 0)
+    }
+
+    /// The same for a peer that came to renew what has run out: up to 90 days after the end, once an
+    /// hour at most.
+    ///
+    /// Blocks on the key store.
+    pub fn renew_late(
+        &self,
+        peer: &Peer,
+        request: &renewal::Request,
+        exporter: &[u8; 32],
+    ) -> Result<Reissued, TrustError> {
+        let entry = self.may_renew_late(peer)?;
+        self.certify(&entry, request, exporter, renewal::LATE_INTERVAL_SECONDS)
+    }
+
+    /// Checks a peer that came to renew what has run out; to be called for every request.
+    pub fn authorize_late(&self, peer: &Peer) -> Result<DeviceRecord, Refusal> {
+        self.may_renew_late(peer).map(|entry| entry.record)
+    }
+
+    fn may_renew_late(&self, peer: &Peer) -> Result<Entry, Refusal> {
+        let entry = self.active_peer(peer)?;
+        let late = self.environment.clock.now() - peer.not_after;
+        if late > renewal::GRACE_SECONDS && holds(Defence::GraceLimit) {
+            return Err(Refusal::Expired);
+        }
+        Ok(entry)
+    }
+
+    fn certify(
+        &self,
+        entry: &Entry,
+        request: &renewal::Request,
+        exporter: &[u8; 32],
+        interval: i64,
+    ) -> Result<Reissued, TrustError> {
+        request.verify(exporter, &entry.record.pair)?;
         if self.registry.knows_key(&request.key()) {
             return Err(Refusal::KeyUsed.into());
         }
-        self.keys.renew_client(&entry, request.spki())
+        self.keys.renew_client(entry, request.spki(), interval)
     }
 
     /// Opens the one pairing window. Needs a tokio runtime, for its time limit.
@@ -417,10 +426,11 @@ impl Trust {
         self.waiters().insert(pair, events);
     }
 
-    /// The TLS configuration of a pair; `None` if there is no such pair.
+    /// The TLS configuration of a pair for an errand; `None` if there is no such pair.
     pub(crate) async fn configuration(
         self: &Arc<Self>,
         pair: &PairId,
+        errand: Errand,
     ) -> Result<Option<Arc<ServerConfig>>, TrustError> {
         let Some(entry) = self.registry.entry(pair) else {
             return Ok(None);
@@ -428,11 +438,11 @@ impl Trust {
         if self.is_overdue(&entry) {
             return Ok(None);
         }
-        let _one_at_a_time = match self.served.ready(pair) {
+        let _one_at_a_time = match self.served.ready(pair, errand) {
             Some(ready) => return Ok(Some(ready)),
             None => self.served.loading().await,
         };
-        if let Some(ready) = self.served.ready(pair) {
+        if let Some(ready) = self.served.ready(pair, errand) {
             return Ok(Some(ready));
         }
         let trust = Arc::clone(self);
@@ -440,7 +450,7 @@ impl Trust {
         blocking(move || {
             let credentials = trust.keys.current(&pair)?;
             credentials
-                .map(|credentials| trust.served.make(&credentials))
+                .map(|credentials| trust.served.make(&credentials, errand))
                 .transpose()
         })
         .await
@@ -449,10 +459,24 @@ impl Trust {
     /// The record of this pair and key, in any state.
     fn known(&self, peer: &Peer) -> Result<Entry, Refusal> {
         let entry = self.registry.entry(&peer.pair).ok_or(Refusal::Unknown)?;
-        if entry.record.key == peer.key && !self.is_overdue(&entry) {
+        let is_its_key = entry.record.key == peer.key
+            || !holds(Defence::KeyOfThisPair) && self.registry.knows_key(&peer.key);
+        if is_its_key && !self.is_overdue(&entry) {
             Ok(entry)
         } else {
             Err(Refusal::Unknown)
+        }
+    }
+
+    /// The record of this pair and key, if it is ACTIVE.
+    fn active_peer(&self, peer: &Peer) -> Result<Entry, Refusal> {
+        let entry = self.known(peer)?;
+        match entry.record.state {
+            State::Active => Ok(entry),
+            State::Pending => Err(Refusal::Pending),
+            State::Suspended => Err(Refusal::Suspended),
+            State::Revoked if !holds(Defence::RevokedRefused) => Ok(entry),
+            State::Revoked => Err(Refusal::Revoked),
         }
     }
 

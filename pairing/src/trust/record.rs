@@ -1,5 +1,7 @@
 //! Who is or was paired, and who is there now.
 
+use std::net::IpAddr;
+
 use crate::id::{KeyDigest, PairId};
 
 /// A device that is or was paired.
@@ -19,6 +21,8 @@ pub struct DeviceRecord {
     pub approved_at: Option<i64>,
     /// Unix seconds.
     pub last_seen_at: Option<i64>,
+    /// Where it was last seen.
+    pub last_address: Option<IpAddr>,
     /// End of the leaf last issued, Unix seconds.
     pub leaf_not_after: i64,
     /// What it may read.
@@ -71,6 +75,8 @@ pub struct Peer {
     pub not_after: i64,
     /// Serial number of its certificate, lower-case hex.
     pub serial: String,
+    /// Where the connection comes from: shown, and never a reason to believe anything.
+    pub address: IpAddr,
 }
 
 /// Why a peer may not go on; checked at the handshake and at each request.
@@ -97,6 +103,12 @@ pub enum Refusal {
     /// The certificate ran out since the handshake.
     #[error("the client certificate has expired")]
     Expired,
+    /// A certificate that has run out is renewed once an hour at most.
+    #[error("this certificate was renewed less than an hour ago")]
+    TooSoon {
+        /// Seconds until it may be renewed again.
+        wait: u32,
+    },
     /// The records cannot be read.
     #[error("the device records cannot be read")]
     Unavailable,

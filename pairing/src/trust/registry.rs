@@ -3,10 +3,13 @@
 //! The file is the truth; a copy of it in memory answers the question of every handshake and every
 //! request. Only the server opens the file, and it changes the copy after the file.
 
+mod issued;
+
 use std::{
     collections::HashMap,
     fs::OpenOptions,
     io,
+    net::IpAddr,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError, RwLock},
 };
@@ -14,8 +17,12 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_params, params};
 use tokio::sync::broadcast;
 
+pub(crate) use self::issued::IssuedLeaf;
 use super::{DeviceRecord, Scope, State, TrustError};
-use crate::id::{KeyDigest, PairId};
+use crate::{
+    defence::{Defence, holds},
+    id::{KeyDigest, PairId},
+};
 
 /// A record with what only this crate needs.
 #[derive(Clone, Debug)]
@@ -46,6 +53,20 @@ pub(crate) struct NextKey {
     pub(crate) spki: Vec<u8>,
     pub(crate) leaf_digest: [u8; 32],
     pub(crate) leaf_not_after: i64,
+}
+
+/// What became of a new key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Staged {
+    /// It takes over when it is first used.
+    Done,
+    /// The pair is not ACTIVE, or some record knows the key.
+    Refused,
+    /// The last renewal is too near.
+    TooSoon {
+        /// Seconds to wait.
+        wait: u32,
+    },
 }
 
 /// An item that this host wrote, or was about to write, to the key store.
@@ -119,20 +140,22 @@ impl Registry {
             created_at,
             approved_at,
             last_seen_at,
+            last_address,
             leaf_not_after,
             scope,
         } = &entry.record;
         self.database().execute(
             "INSERT INTO device (pair, key, spki, name, state, created_at, approved_at,
-                 last_seen_at, leaf_not_after, leaf_digest, leaf_days, replaces, deadline,
-                 types, origins)
+                 last_seen_at, last_address, leaf_not_after, leaf_digest, leaf_days, replaces,
+                 deadline, types, origins)
              VALUES (:pair, :key, :spki, :name, :state, :created, :approved,
-                 :seen, :not_after, :digest, :days, :replaces, :deadline,
+                 :seen, :address, :not_after, :digest, :days, :replaces, :deadline,
                  :types, :origins)",
             named_params! {
                 ":pair": pair.0, ":key": key.0, ":spki": entry.spki, ":name": name,
                 ":state": state.as_str(), ":created": created_at, ":approved": approved_at,
-                ":seen": last_seen_at, ":not_after": leaf_not_after, ":digest": entry.leaf_digest,
+                ":seen": last_seen_at, ":address": last_address.map(|at| at.to_string()),
+                ":not_after": leaf_not_after, ":digest": entry.leaf_digest,
                 ":days": entry.leaf_days,
                 ":replaces": entry.replaces.map(|pair| pair.0), ":deadline": entry.deadline,
                 ":types": words(scope.types.as_deref()), ":origins": words(scope.origins.as_deref()),
@@ -208,10 +231,31 @@ impl Registry {
     }
 
     /// Notes a certified new key beside the present one, in place of an earlier one that was never
-    /// used. `false`: the pair is not ACTIVE, or some record knows the key.
-    pub(crate) fn stage(&self, pair: &PairId, next: NextKey, now: i64) -> Result<bool, TrustError> {
+    /// used; not within `interval` seconds after the last renewal.
+    pub(crate) fn stage(
+        &self,
+        pair: &PairId,
+        next: NextKey,
+        now: i64,
+        interval: i64,
+    ) -> Result<Staged, TrustError> {
         let mut database = self.database();
         let change = database.transaction()?;
+        let renewed_at: Option<i64> = change
+            .query_row(
+                "SELECT renewed_at FROM device WHERE pair = ?1",
+                params![pair.0],
+                |row| row.get(0),
+            )
+            .optional()?
+            .flatten();
+        // A renewal that seems to lie in the future does not lock the device out.
+        let since = renewed_at.map(|then| now - then).filter(|age| *age >= 0);
+        if let Some(age) = since.filter(|age| *age < interval && holds(Defence::LateOnceAnHour)) {
+            return Ok(Staged::TooSoon {
+                wait: u32::try_from(interval - age).unwrap_or(u32::MAX),
+            });
+        }
         let staged = change.execute(
             "UPDATE device SET next_key = ?2, next_spki = ?3, next_leaf_digest = ?4,
                  next_leaf_not_after = ?5, renewed_at = ?6
@@ -228,12 +272,16 @@ impl Registry {
             ],
         )? > 0;
         change.commit()?;
+        if !staged {
+            return Ok(Staged::Refused);
+        }
         // The copy changes under the lock of the file: two changes cannot overtake each other.
-        if staged && let Some(entry) = self.write().get_mut(pair) {
+        if let Some(entry) = self.write().get_mut(pair) {
             entry.next = Some(next);
             entry.renewed_at = Some(now);
         }
-        Ok(staged)
+        drop(database);
+        Ok(Staged::Done)
     }
 
     /// The new key was used: it takes the place of the old one, which is retired for ever, in one
@@ -323,14 +371,17 @@ impl Registry {
         Ok(Some(entry.record.clone()))
     }
 
-    /// Notes when a device was last seen.
-    pub(crate) fn seen(&self, pair: &PairId, now: i64) -> Result<(), TrustError> {
+    /// Notes when and where a device was last seen.
+    pub(crate) fn seen(&self, pair: &PairId, now: i64, from: IpAddr) -> Result<(), TrustError> {
         if let Some(entry) = self.write().get_mut(pair) {
             entry.record.last_seen_at = Some(now);
+            entry.record.last_address = Some(from);
         }
         self.database()
-            .prepare_cached("UPDATE device SET last_seen_at = ?2 WHERE pair = ?1")?
-            .execute(params![pair.0, now])?;
+            .prepare_cached(
+                "UPDATE device SET last_seen_at = ?2, last_address = ?3 WHERE pair = ?1",
+            )?
+            .execute(params![pair.0, now, from.to_string()])?;
         Ok(())
     }
 
@@ -441,12 +492,15 @@ fn prepare(database: &mut Connection) -> Result<(), TrustError> {
     database.pragma_update(None, "synchronous", "FULL")?;
     database.pragma_update(None, "trusted_schema", false)?;
     database.pragma_update(None, "secure_delete", true)?;
-    if is_new {
-        let make = database.transaction()?;
-        make.execute_batch(SCHEMA)?;
-        make.pragma_update(None, "application_id", APPLICATION_ID)?;
-        make.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        make.commit()?;
+    // A new file goes through all versions, an older one through those that it lacks.
+    for (step, to) in SCHEMA.iter().zip(1..) {
+        if version < to {
+            let make = database.transaction()?;
+            make.execute_batch(step)?;
+            make.pragma_update(None, "application_id", APPLICATION_ID)?;
+            make.pragma_update(None, "user_version", to)?;
+            make.commit()?;
+        }
     }
     Ok(())
 }
@@ -454,7 +508,7 @@ fn prepare(database: &mut Connection) -> Result<(), TrustError> {
 fn read_all(database: &Connection) -> Result<HashMap<PairId, Entry>, TrustError> {
     let mut statement = database.prepare(
         "SELECT pair, key, spki, name, state, created_at, approved_at, last_seen_at,
-             leaf_not_after, leaf_digest, leaf_days, next_key, next_spki, next_leaf_digest,
+             last_address, leaf_not_after, leaf_digest, leaf_days, next_key, next_spki, next_leaf_digest,
              next_leaf_not_after, renewed_at, replaces, deadline, types, origins
          FROM device",
     )?;
@@ -495,6 +549,9 @@ fn read_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
             created_at: row.get("created_at")?,
             approved_at: row.get("approved_at")?,
             last_seen_at: row.get("last_seen_at")?,
+            last_address: row
+                .get::<_, Option<String>>("last_address")?
+                .and_then(|text| text.parse().ok()),
             leaf_not_after: row.get("leaf_not_after")?,
             scope: Scope {
                 types: list(row.get("types")?),
@@ -531,8 +588,10 @@ fn read_key_item(row: &Row<'_>) -> rusqlite::Result<KeyItem> {
 
 /// `HSTR`.
 const APPLICATION_ID: i64 = 0x4853_5452;
-const SCHEMA_VERSION: i64 = 1;
-const SCHEMA: &str = "
+const SCHEMA_VERSION: i64 = 2;
+/// What each version of the file adds to the one before.
+const SCHEMA: &[&str] = &[FIRST_SCHEMA, issued::SCHEMA];
+const FIRST_SCHEMA: &str = "
     CREATE TABLE device (
         pair           BLOB PRIMARY KEY CHECK (length(pair) = 16),
         key            BLOB NOT NULL UNIQUE CHECK (length(key) = 32),

@@ -11,8 +11,12 @@ use tokio::sync::MutexGuard as AsyncGuard;
 
 use super::{Registry, TrustError};
 use crate::{
-    ca, certificate::Certificate, credentials::HostCredentials, environment::Environment,
-    id::PairId, tls,
+    ca,
+    certificate::Certificate,
+    credentials::HostCredentials,
+    environment::Environment,
+    id::PairId,
+    tls::{self, server::Errand},
 };
 
 #[derive(Debug)]
@@ -24,9 +28,11 @@ pub(crate) struct Served {
     environment: Environment,
 }
 
+/// Both errands' configurations of one pair.
 #[derive(Debug)]
 struct Ready {
-    configuration: Arc<ServerConfig>,
+    data: Arc<ServerConfig>,
+    renewal: Arc<ServerConfig>,
     /// Look into the key store again from then on, Unix seconds.
     until: i64,
 }
@@ -42,21 +48,22 @@ impl Served {
     }
 
     /// A configuration that is there and not due.
-    pub(crate) fn ready(&self, pair: &PairId) -> Option<Arc<ServerConfig>> {
+    pub(crate) fn ready(&self, pair: &PairId, errand: Errand) -> Option<Arc<ServerConfig>> {
         let now = self.environment.clock.now();
         let configurations = self.lock();
         let ready = configurations.get(pair)?;
-        (now < ready.until).then(|| Arc::clone(&ready.configuration))
+        (now < ready.until).then(|| ready.of(errand))
     }
 
     pub(crate) async fn loading(&self) -> AsyncGuard<'_, ()> {
         self.loading.lock().await
     }
 
-    /// Makes and keeps a pair's configuration.
+    /// Makes and keeps a pair's configurations; gives the one that is asked for.
     pub(crate) fn make(
         &self,
         credentials: &HostCredentials,
+        errand: Errand,
     ) -> Result<Arc<ServerConfig>, TrustError> {
         let leaf = Certificate::from_der(&credentials.leaf)
             .map_err(|error| TrustError::Issuing(error.into()))?;
@@ -67,17 +74,19 @@ impl Served {
         } else {
             leaf.not_after
         };
-        let configuration =
-            tls::server::data(credentials, Arc::clone(&self.registry), &self.environment)
-                .map_err(|error| TrustError::Issuing(error.into()))?;
-        self.lock().insert(
-            credentials.pair,
-            Ready {
-                configuration: Arc::clone(&configuration),
-                until,
-            },
-        );
-        Ok(configuration)
+        let made = |errand| {
+            let registry = Arc::clone(&self.registry);
+            tls::server::paired(credentials, errand, registry, &self.environment)
+                .map_err(|error| TrustError::Issuing(error.into()))
+        };
+        let ready = Ready {
+            data: made(Errand::Data)?,
+            renewal: made(Errand::Renewal)?,
+            until,
+        };
+        let wanted = ready.of(errand);
+        self.lock().insert(credentials.pair, ready);
+        Ok(wanted)
     }
 
     /// The pair is gone.
@@ -89,6 +98,15 @@ impl Served {
         self.configurations
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ready {
+    fn of(&self, errand: Errand) -> Arc<ServerConfig> {
+        Arc::clone(match errand {
+            Errand::Data => &self.data,
+            Errand::Renewal => &self.renewal,
+        })
     }
 }
 

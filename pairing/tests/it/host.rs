@@ -1,7 +1,7 @@
 //! A host on loopback with a key store in memory and a clock that tests turn, and devices for it.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
     sync::{
         Arc, Mutex,
@@ -20,16 +20,18 @@ use healthsync_pairing::{
     id::KeyDigest,
     invite::Invite,
     keystore::{KeyStore, KeyStoreError, StoreKind, memory::MemoryStore},
+    renewal,
     secret::Secret,
     tls::door::{Entered, enter},
     trust::{DeviceRecord, Peer, Trust},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::mpsc,
     task::JoinHandle,
 };
+use tokio_rustls::server::TlsStream;
 
 pub(crate) const START: i64 = 1_800_000_000;
 pub(crate) const DAY: i64 = 86_400;
@@ -45,6 +47,10 @@ impl TestClock {
 
     pub(crate) fn turn(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set(&self, seconds: i64) {
+        self.0.store(seconds, Ordering::SeqCst);
     }
 }
 
@@ -121,10 +127,16 @@ impl Host {
     }
 
     /// The same host after a restart.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// The same, with something done to its folder while it is down.
+    pub(crate) async fn restart_after(mut self, change: impl FnOnce(&Path)) -> Self {
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"));
         let (keys, clock) = (self.keys.clone(), Arc::clone(&self.clock));
         drop(self);
+        change(folder.path());
         Self::start_in(folder, keys, clock).await
     }
 
@@ -151,6 +163,10 @@ impl Host {
                                 }
                             }
                             Err(turned) => seen.send(Err(turned.reason)).unwrap_or(()),
+                            Ok(Entered::Renewal { stream, peer }) => {
+                                seen.send(Ok(peer.clone())).unwrap_or(());
+                                renew_late(trust, *stream, peer).await;
+                            }
                             Ok(Entered::Data { mut stream, peer }) => {
                                 seen.send(Ok(peer)).unwrap_or(());
                                 let mut bytes = [0; 64];
@@ -260,6 +276,23 @@ pub(crate) fn again(window: &Window) -> Invite {
     Invite::parse(&text).expect("an invitation")
 }
 
+/// Answers one request as the server does, without HTTP around it: a byte 0 and the answer, or a
+/// byte 1 and why not.
+async fn renew_late(trust: Arc<Trust>, mut stream: TlsStream<TcpStream>, peer: Peer) {
+    let exporter = renewal::exporter(stream.get_ref().1).expect("an exporter");
+    let mut body = [0; renewal::REQUEST_LENGTH];
+    if stream.read_exact(&mut body).await.is_err() {
+        return;
+    }
+    let request = renewal::Request::read(&body).expect("a request");
+    let answer = match trust.renew_late(&peer, &request, &exporter) {
+        Ok(reissued) => [&[0][..], &reissued.write()].concat(),
+        Err(error) => [&[1][..], error.to_string().as_bytes()].concat(),
+    };
+    stream.write_all(&answer).await.expect("written");
+    stream.shutdown().await.expect("ended");
+}
+
 pub(crate) struct Device {
     pub(crate) key: KeyDigest,
     pub(crate) events: mpsc::UnboundedReceiver<Event>,
@@ -310,5 +343,6 @@ pub(crate) fn peer(credentials: &ClientCredentials) -> Peer {
         key: credentials.key.digest(),
         not_after: leaf.not_after,
         serial: leaf.serial,
+        address: Ipv4Addr::LOCALHOST.into(),
     }
 }

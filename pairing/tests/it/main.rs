@@ -11,8 +11,10 @@ mod data_port;
 mod defences;
 mod discovery;
 mod downgrade;
+mod expiry;
 mod fake;
 mod foreign_server;
+mod hello_retry;
 mod host;
 mod life;
 mod middle;
@@ -24,6 +26,7 @@ mod photo_race;
 #[cfg(feature = "typed-code")]
 mod relay;
 mod renewal;
+mod revocation;
 mod rogue_qr;
 mod secret_confinement;
 #[cfg(target_os = "linux")]

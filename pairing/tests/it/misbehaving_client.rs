@@ -238,6 +238,7 @@ async fn replace_needs_old_key() {
             key: key.digest(),
             not_after: i64::MAX,
             serial: String::new(),
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
         };
         let mut revocations = host.trust.revocations();
         host.trust.acknowledge(&peer).expect("acknowledged");

@@ -72,7 +72,10 @@ pub(super) async fn start(
         key_store: kind.as_str().to_owned(),
         listening: listening.clone(),
         environment,
-        limits: Limits::standard().within(descriptors::raise()),
+        limits: Limits {
+            rate: args.rate,
+            ..Limits::standard().within(descriptors::raise())
+        },
     });
     app.set_paused(config.paused);
     let socket = control::socket::bind(&folder, &settings.socket_homes)?;

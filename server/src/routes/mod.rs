@@ -35,6 +35,15 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
+/// All that a client reaches whose certificate has run out.
+pub fn renewals(app: Arc<App>) -> Router {
+    Router::new()
+        .route(api::PAIR_RENEW, post(pair::renew))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(app)
+}
+
 async fn not_found() -> ApiError {
     ApiError::new(Code::NotFound, "there is no such path")
 }

@@ -14,7 +14,12 @@ use axum::{
 use healthsync_pairing::{renewal, trust::TrustError};
 
 use super::body;
-use crate::{app::App, error::ServerError, gate::Guest, refusal::ApiError};
+use crate::{
+    app::App,
+    error::ServerError,
+    gate::{Errand, Guest},
+    refusal::ApiError,
+};
 
 /// The device has stored its certificate: the pair becomes ACTIVE.
 pub(super) async fn acknowledge(
@@ -38,7 +43,13 @@ pub(super) async fn renew(
     let request = renewal::Request::read(&body)?;
     let trust = Arc::clone(app.trust());
     let renewed = app
-        .blocking(move || trust.renew(&guest.peer, &request, &guest.exporter))
+        .blocking(move || {
+            let (peer, exporter) = (&guest.peer, &guest.exporter);
+            match guest.errand {
+                Errand::Data => trust.renew(peer, &request, exporter),
+                Errand::Renewal => trust.renew_late(peer, &request, exporter),
+            }
+        })
         .await?;
     let reissued = match renewed {
         Ok(reissued) => reissued,

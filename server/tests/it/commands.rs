@@ -131,6 +131,7 @@ async fn device_is_paired_by_the_digits_that_it_shows() {
         key: record.key,
         not_after: record.leaf_not_after,
         serial: String::new(),
+        address: std::net::Ipv4Addr::LOCALHOST.into(),
     };
     trust.acknowledge(&peer).expect("acknowledged");
     let Ok(Reply::Paired { pair, name }) = conversation.next().await else {

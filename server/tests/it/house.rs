@@ -1,6 +1,15 @@
 //! A server of one test: loopback, a memory key store, a folder that vanishes.
 
-use std::{io::Cursor, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    io::Cursor,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use healthsync_core::store::{ImportOptions, Store};
 use healthsync_pairing::{
@@ -11,7 +20,7 @@ use healthsync_pairing::{
         client::enroll,
         host::{Approval, WindowOptions},
     },
-    environment::Environment,
+    environment::{Clock, Environment, SystemClock, SystemEntropy},
     id::PairId,
     invite::Invite,
     keystore::memory::MemoryStore,
@@ -38,14 +47,27 @@ pub(crate) struct House {
     pub(crate) app: Arc<App>,
     pub(crate) address: SocketAddr,
     pub(crate) folder: TempDir,
+    clock: Arc<Hands>,
+    environment: Environment,
     stop: CancellationToken,
     running: JoinHandle<()>,
+}
+
+/// The system's clock, which a test may put forward.
+#[derive(Debug, Default)]
+struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn now(&self) -> i64 {
+        SystemClock.now() + self.0.load(Ordering::SeqCst)
+    }
 }
 
 /// A device that was paired with it.
 pub(crate) struct Device {
     pub(crate) pair: PairId,
     configuration: tokio_rustls::rustls::ClientConfig,
+    late: Arc<tokio_rustls::rustls::ClientConfig>,
     address: SocketAddr,
     leaf: Vec<u8>,
 }
@@ -59,7 +81,11 @@ impl House {
         let folder = tempfile::tempdir().expect("a folder");
         let data = DataFolder::at(folder.path().join("data"));
         data.prepare().expect("a data folder");
-        let environment = Environment::system();
+        let clock = Arc::new(Hands::default());
+        let environment = Environment {
+            clock: Arc::<Hands>::clone(&clock),
+            entropy: Arc::new(SystemEntropy),
+        };
         let trust = Trust::open(
             &data.trust_db(),
             Box::new(MemoryStore::default()),
@@ -78,7 +104,7 @@ impl House {
             name: "Test house".to_owned(),
             key_store: "file".to_owned(),
             listening: vec![address],
-            environment,
+            environment: environment.clone(),
             limits,
         });
         let stop = CancellationToken::new();
@@ -91,9 +117,16 @@ impl House {
             app,
             address,
             folder,
+            clock,
+            environment,
             stop,
             running,
         }
+    }
+
+    /// Puts the clock of the server, and of the devices that are made from now on, forward.
+    pub(crate) fn turn(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
     /// Stops it and waits until it is gone.
@@ -119,10 +152,10 @@ impl House {
         let text = String::from_utf8(window.text.expose().to_vec()).expect("a text");
         let invite = Invite::parse(&text).expect("an invitation");
         let key = DeviceKey::generate().expect("a key");
-        let enrolled = enroll(&invite, key, name, &Environment::system(), &mut |_| {})
+        let enrolled = enroll(&invite, key, name, &self.environment, &mut |_| {})
             .await
             .expect("enrolled");
-        Device::new(&enrolled.credentials, self.address)
+        Device::new(enrolled.credentials, self.address, &self.environment)
     }
 
     /// Enrols a device and acknowledges the pair: it is ACTIVE.
@@ -145,14 +178,16 @@ impl House {
 }
 
 impl Device {
-    fn new(credentials: &ClientCredentials, address: SocketAddr) -> Self {
-        let configuration = tls::client::configuration(credentials, &Environment::system())
-            .expect("a configuration");
+    fn new(credentials: ClientCredentials, address: SocketAddr, environment: &Environment) -> Self {
+        let configuration =
+            tls::client::configuration(&credentials, environment).expect("a configuration");
+        let late = tls::client::late_renewal(&credentials, environment).expect("a configuration");
         Self {
             pair: credentials.pair,
             configuration: Arc::unwrap_or_clone(configuration),
+            late,
             address,
-            leaf: credentials.leaf.clone(),
+            leaf: credentials.leaf,
         }
     }
 
@@ -205,6 +240,14 @@ impl Device {
 
     pub(crate) async fn connect(&self) -> TlsStream<TcpStream> {
         self.connect_as(&self.pair).await.expect("connected")
+    }
+
+    /// A connection to the door for certificates that have run out.
+    pub(crate) async fn connect_late(&self) -> TlsStream<TcpStream> {
+        let tcp = TcpStream::connect(self.address).await.expect("connected");
+        let name = ServerName::try_from(self.pair.server_name()).expect("a name");
+        let connector = TlsConnector::from(Arc::clone(&self.late));
+        connector.connect(name, tcp).await.expect("a handshake")
     }
 
     /// The same with room for little that was not read yet.

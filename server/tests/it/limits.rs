@@ -204,3 +204,35 @@ async fn crowd_at_the_door_does_not_keep_a_device_out() {
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
     house.close().await;
 }
+
+#[tokio::test]
+async fn a_rate_bounds_each_device_by_itself() {
+    let house = House::with(Limits {
+        rate: "3/h".parse().ok(),
+        ..Limits::standard()
+    });
+    let (anna, ben) = (house.pair("Anna").await, house.pair("Ben").await);
+    for _ in 0..3 {
+        assert_eq!(anna.get("/api/v1/status").await.status(), 200);
+    }
+    for path in ["/api/v1/status", "/api/v1/samples", "/api/v1/whoami"] {
+        // On a connection of its own: it is the device that is counted.
+        let answer = anna.get(path).await;
+        assert_eq!(answer.status(), 429, "{path}");
+        let wait = answer.headers()["retry-after"].to_str().expect("text");
+        let wait: u32 = wait.parse().expect("seconds");
+        assert!((1190..=1200).contains(&wait), "{wait}");
+        let told: healthsync_core::api::ErrorBody = answer.json().await.expect("JSON");
+        assert_eq!(told.code, "RATE_LIMITED");
+        assert!(
+            told.hint
+                .is_some_and(|hint| hint.contains(&wait.to_string()))
+        );
+    }
+    assert_eq!(ben.get("/api/v1/status").await.status(), 200);
+    // It may still leave.
+    let client = anna.client();
+    let left = client.delete(anna.url("/api/v1/pair")).send().await;
+    assert_eq!(left.expect("an answer").status(), 204);
+    house.close().await;
+}

@@ -381,7 +381,7 @@ async fn a_key_store_that_refuses_leaves_nothing() {
     assert!(trust.pairs().unwrap().is_empty());
     assert!(
         trust
-            .configuration(&PairId([1; 16]))
+            .configuration(&PairId([1; 16]), crate::tls::server::Errand::Data)
             .await
             .unwrap()
             .is_none()

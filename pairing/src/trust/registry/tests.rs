@@ -10,6 +10,7 @@ fn entry(byte: u8, replaces: Option<PairId>) -> Entry {
             created_at: i64::from(byte),
             approved_at: None,
             last_seen_at: None,
+            last_address: None,
             leaf_not_after: 1000,
             scope: Scope::default(),
         },
@@ -44,7 +45,9 @@ fn records_survive_a_restart() {
     let (record, replaced) = registry.activate(&PairId([3; 16]), 60).unwrap();
     assert_eq!(record.approved_at, Some(60));
     assert_eq!(replaced, Some(PairId([1; 16])));
-    registry.seen(&PairId([3; 16]), 70).unwrap();
+    registry
+        .seen(&PairId([3; 16]), 70, [192, 0, 2, 1].into())
+        .unwrap();
 
     let wanted = [(1, State::Revoked), (2, State::Pending), (3, State::Active)];
     assert_eq!(states(&registry), wanted);
@@ -122,7 +125,7 @@ fn other_databases_are_left_alone() {
     drop(Registry::open(&path).unwrap());
     Connection::open(&path)
         .unwrap()
-        .pragma_update(None, "user_version", 2)
+        .pragma_update(None, "user_version", SCHEMA_VERSION + 1)
         .unwrap();
     assert!(matches!(Registry::open(&path), Err(TrustError::TooNew)));
 
@@ -172,4 +175,48 @@ fn scopes_are_kept_and_damaged_ones_allow_nothing() {
     );
     assert_eq!(scope_of(3), Scope::default());
     assert_eq!(scope_of(4).types, Some(Vec::new()));
+}
+
+#[test]
+fn a_file_of_the_first_version_is_taken_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trust.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(FIRST_SCHEMA).unwrap();
+    old.pragma_update(None, "application_id", APPLICATION_ID)
+        .unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    old.execute(
+        "INSERT INTO device (pair, key, spki, name, state, created_at, leaf_not_after,
+             leaf_digest, leaf_days)
+         VALUES (?1, ?2, ?3, 'old', 'active', 1, 2, ?2, 365)",
+        params![[1_u8; 16], [1_u8; 32], vec![1_u8; 91]],
+    )
+    .unwrap();
+    drop(old);
+    for _ in 0..2 {
+        let registry = Registry::open(&path).unwrap();
+        assert_eq!(states(&registry), [(1, State::Active)]);
+        assert_eq!(registry.entries()[0].record.last_address, None);
+        assert!(registry.next_crl_number(&PairId([1; 16])).unwrap() > 0);
+    }
+}
+
+#[test]
+fn a_serial_number_is_issued_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::open(&folder.path().join("trust.db")).unwrap();
+    let leaf = |serial, not_after| IssuedLeaf {
+        serial: [serial; 16],
+        digest: [serial; 32],
+        not_after,
+    };
+    let pair = PairId([1; 16]);
+    registry.issue(&pair, &leaf(1, 10)).unwrap();
+    registry.issue(&pair, &leaf(2, 20)).unwrap();
+    assert!(registry.issue(&PairId([2; 16]), &leaf(1, 30)).is_err());
+    assert_eq!(registry.issued(&pair, 10).unwrap().len(), 2);
+    assert_eq!(registry.issued(&pair, 11).unwrap(), [leaf(2, 20)]);
+    registry.forget_ended(11).unwrap();
+    assert_eq!(registry.issued(&pair, 0).unwrap(), [leaf(2, 20)]);
 }
