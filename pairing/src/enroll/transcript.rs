@@ -136,7 +136,7 @@ impl std::fmt::Debug for Transcript {
 }
 
 /// A value of the channel, as it goes into what is derived.
-pub(super) const fn bound(value: [u8; 32]) -> [u8; 32] {
+pub(super) fn bound(value: [u8; 32]) -> [u8; 32] {
     if holds(Defence::ChannelBinding) {
         value
     } else {
