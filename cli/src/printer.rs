@@ -1,8 +1,12 @@
 //! The one door to the terminal: data on stdout, all else on stderr.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use healthsync_core::report::{self, Hint as _};
+use healthsync_pairing::defence::{Defence, holds};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -29,6 +33,15 @@ pub(crate) struct Printer {
     pub(crate) out_terminal: bool,
     /// A moving line may be shown on stderr.
     pub(crate) progress: bool,
+}
+
+/// A word of a server or a file, for a line or a table: harmless and short.
+pub(crate) fn foreign(text: &str) -> Cow<'_, str> {
+    if holds(Defence::InertWords) {
+        report::short(text)
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// How a word looks.

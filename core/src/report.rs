@@ -69,10 +69,34 @@ pub fn inert(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Control characters, line separators, and the marks that reorder what is shown (Unicode UAX 9).
+/// The same for a name in a line or a table: no longer than 64 characters.
+pub fn short(text: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 64;
+    let safe = inert(text);
+    if safe.chars().count() <= LONGEST {
+        return safe;
+    }
+    let mut cut: String = safe.chars().take(LONGEST - 1).collect();
+    cut.push('…');
+    Cow::Owned(cut)
+}
+
+/// Control characters, line separators, the marks that reorder what is shown (Unicode UAX 9), and
+/// characters that show nothing.
 fn acts_on_a_terminal(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// The messages from the error down to its first cause. An error that only repeats its source

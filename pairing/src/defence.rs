@@ -103,6 +103,8 @@ defences! {
     HybridKeyExchange = "hybrid-key-exchange",
     /// A name that a peer chose holds letters, numbers and plain punctuation.
     InertNames = "inert-names",
+    /// What a server says is shown harmless and short.
+    InertWords = "inert-words",
     /// An invitation leads to addresses of the local network only.
     InviteAddresses = "invite-addresses",
     /// A server names addresses of the local network only.

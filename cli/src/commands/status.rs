@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use healthsync_core::{
-    api::{self, Status},
-    report::inert,
-};
+use healthsync_core::api::{self, Status};
 use healthsync_pairing::{
     certificate::{Certificate, Validity, check_ca, check_leaf},
     tls::client::Shown,
@@ -17,7 +14,7 @@ use crate::{
     args,
     client::Link,
     error::CliError,
-    printer::{Look, grouped},
+    printer::{Look, foreign, grouped},
     settings::Settings,
 };
 
@@ -80,8 +77,8 @@ pub(crate) async fn run(args: &args::Status, settings: &Settings) -> Result<(), 
         yes(false)
     };
     let lines = [
-        ("Server", inert(&status.device_name).into_owned()),
-        ("Version", inert(&status.version).into_owned()),
+        ("Server", foreign(&status.device_name).into_owned()),
+        ("Version", foreign(&status.version).into_owned()),
         ("Address", address.to_string()),
         ("Secure", secure),
         (

@@ -2,17 +2,14 @@
 
 use std::borrow::Cow;
 
-use healthsync_core::{
-    api::{self, TypeInfo, Types},
-    report::inert,
-};
+use healthsync_core::api::{self, TypeInfo, Types};
 
 use super::request::Request;
 use crate::{
     args::{self, ListFormat},
     client::Link,
     error::CliError,
-    printer::{Look, grouped},
+    printer::{Look, foreign, grouped},
     settings::Settings,
 };
 
@@ -60,7 +57,7 @@ pub(crate) async fn run(args: &args::Types, settings: &Settings) -> Result<(), C
         }
         ListFormat::Table if args.list => types
             .iter()
-            .try_for_each(|info| printer.line(&inert(&info.name))),
+            .try_for_each(|info| printer.line(&foreign(&info.name))),
         ListFormat::Table => show(&types, settings),
     }
 }
@@ -95,11 +92,11 @@ fn show(types: &[TypeInfo], settings: &Settings) -> Result<(), CliError> {
         .iter()
         .map(|info| {
             [
-                inert(&info.name).into_owned(),
-                inert(&info.unit).into_owned(),
+                foreign(&info.name).into_owned(),
+                foreign(&info.unit).into_owned(),
                 grouped(info.count),
-                inert(day(&info.first_date)).into_owned(),
-                inert(day(&info.last_date)).into_owned(),
+                foreign(day(&info.first_date)).into_owned(),
+                foreign(day(&info.last_date)).into_owned(),
             ]
         })
         .collect();

@@ -12,6 +12,7 @@ use healthsync_pairing::{
 #[derive(Debug)]
 pub(crate) struct Canary {
     what: String,
+    bytes: Vec<u8>,
     forms: Vec<String>,
 }
 
@@ -41,11 +42,26 @@ impl Canary {
         }
         Self {
             what: what.to_owned(),
+            bytes: part.to_vec(),
             forms,
         }
     }
 
-    /// Where `text` repeats it.
+    /// Fails if a file holds it, as it is or as a text.
+    #[track_caller]
+    pub(crate) fn must_not_be_in_file(&self, path: &Path) {
+        let content = fs::read(path).expect("a file");
+        let is_there = content
+            .windows(self.bytes.len())
+            .any(|piece| piece == self.bytes);
+        assert!(!is_there, "{} is in {}", self.what, path.display());
+        self.must_not_be_in(
+            &path.display().to_string(),
+            &String::from_utf8_lossy(&content),
+        );
+    }
+
+    /// Fails if `text` repeats it.
     #[track_caller]
     pub(crate) fn must_not_be_in(&self, source: &str, text: &str) {
         let text = text.to_lowercase();

@@ -37,7 +37,11 @@ mod flood;
 #[cfg(unix)]
 mod host;
 #[cfg(unix)]
+mod impostor;
+#[cfg(unix)]
 mod interrupted;
+#[cfg(unix)]
+mod names;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(unix)]

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Everything below a folder, with its mode and, of a file, what is in it.
-fn tree(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+pub(crate) fn tree(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -127,6 +127,22 @@ fn export_paths() {
             .iter()
             .all(|(path, found)| before.get(path) == Some(found))
     );
+
+    // Certificates.
+    for path in [&link, &dangling, &folder, &target] {
+        let path = path.to_str().expect("a plain path");
+        device
+            .run(&["cert", "export", "--ca", "--output", path])
+            .failed(1, &["OUTPUT_EXISTS"]);
+    }
+    let certificate = folder.join("ca.pem");
+    let path = certificate.to_str().expect("a plain path");
+    device
+        .run(&["cert", "export", "--ca", "--output", path])
+        .good();
+    let about = fs::metadata(&certificate).expect("it is there");
+    assert_eq!(about.permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read(&target).expect("ours"), b"target");
 
     // The picture of a code.
     let picture = mine.to_str().expect("a plain path");

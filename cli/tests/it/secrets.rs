@@ -8,6 +8,7 @@ use crate::{
     canaries::{Canary, key_file, keys_in},
     device::Device,
     host::{Host, write_private},
+    paths::tree,
     program::{self, Outcome, Running},
     stranger::Stranger,
 };
@@ -84,7 +85,12 @@ fn no_secret_in_logs() {
     let run = |device: &Device, args: &[&str]| {
         program::run(device.command(args).args(["--json", "--verbose"]), b"")
     };
-    let (mut window, text) = host.window(&[]);
+    let mut window = Running::start(&mut host.command(&["pair"]));
+    let opened = window.event("window");
+    let shown = |field: &str| opened[field].as_str().expect("a text").to_owned();
+    let (text, typed) = (shown("text"), shown("code"));
+    canaries.push(Canary::text("a typed code", &typed));
+    canaries.push(Canary::text("a typed code, bare", &typed.replace('-', "")));
     canaries.push(Canary::text("a pairing code", &text));
     canaries.push(Canary::text(
         "the end of a pairing code",
@@ -214,6 +220,24 @@ fn no_secret_in_logs() {
         for (source, text) in &said.0 {
             canary.must_not_be_in(source, text);
         }
+    }
+    // What both keep, but for the samples and the sealed keys.
+    for home in [host.path("server"), device.path("home")] {
+        let mut files = 0;
+        for path in tree(&home).into_keys().filter(|path| path.is_file()) {
+            let name = path
+                .strip_prefix(&home)
+                .expect("below it")
+                .display()
+                .to_string();
+            if !name.starts_with("keys/") && !name.starts_with("health.db") {
+                files += 1;
+                for canary in &canaries {
+                    canary.must_not_be_in_file(&path);
+                }
+            }
+        }
+        assert!(files > 1, "{home:?}");
     }
     for word in ["heartRate&", "startDate=", "2026-01-01T00:00:00Z"] {
         assert!(
