@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 
 use healthsync_core::api::Code;
-use healthsync_pairing::{code::TypedCode, enroll::client::By};
+use healthsync_pairing::{
+    code::TypedCode,
+    enroll::{client::By, pake},
+};
 use tokio::time::Duration;
 
 use super::discover::listen;
@@ -21,6 +24,10 @@ const LISTEN: Duration = Duration::from_secs(3);
 
 /// Finds the server, takes the code, pairs.
 pub(crate) async fn run(pair: &args::Pair, settings: &Settings) -> Result<(), CliError> {
+    if !pake::AVAILABLE {
+        return Err(CliError::usage("this build has no typed codes")
+            .with_hint("paste the long text: `healthsync scan`"));
+    }
     let from_stdin = from_stdin(pair, settings)?;
     let wishes = Wishes::new(&pair.newcomer, settings)?;
     let addresses = match &settings.host {

@@ -23,6 +23,7 @@ use serde_json::Value;
 use crate::{
     device::Device,
     host::{Host, demo_export},
+    program::Running,
 };
 
 /// The network, for one test at a time; `None` where there is none.
@@ -274,4 +275,44 @@ fn nobody_there_is_no_error() {
     let text = text.good().stderr;
     assert!(text.starts_with("No servers found."), "{text}");
     assert_eq!(text.lines().count(), 4, "{text}");
+}
+
+/// `healthsync pair` without an address: the server whose window is open, if there is one such.
+#[test]
+fn the_one_open_window_is_found() {
+    let Some(_network) = network() else { return };
+    let mut host = Host::new();
+    host.start_announced("10.77.0.1");
+    let device = Device::new("laptop");
+    let args = ["pair", "--code", "-", "--key-store", "file", "--json"];
+    let start = |code: &str| {
+        let mut pair = Running::start(&mut device.command(&args));
+        pair.say(&format!("{code}\n"));
+        pair
+    };
+    start("K7QF-3M9X-5").end().failed(4, &["WINDOW_NOT_FOUND"]);
+
+    let (mut window, opened) = host.opened(&[]);
+    let mut pair = start(opened["code"].as_str().expect("a code"));
+    let digits = pair.event("digits");
+    window.event("digits-wanted");
+    host.run(&["approve", digits["digits"].as_str().expect("digits")])
+        .good();
+    pair.event("paired");
+    window.event("paired");
+
+    // With a second one a person must say which.
+    let mut other = Host::new();
+    other.start_announced("10.77.0.2");
+    let (_one, _) = host.window(&[]);
+    let (_two, opened) = other.opened(&[]);
+    let outcome = start(opened["code"].as_str().expect("a code")).end();
+    outcome.failed(2, &["WINDOW_AMBIGUOUS"]);
+    let said = outcome.last()["message"].to_string();
+    for place in [
+        format!("10.77.0.1:{}", host.port),
+        format!("10.77.0.2:{}", other.port),
+    ] {
+        assert!(said.contains(&place), "{said}");
+    }
 }

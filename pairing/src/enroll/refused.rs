@@ -103,7 +103,8 @@ impl EnrollError {
                  you trust"
             }
             Self::Expired | Self::WrongCode | Self::WrongServer => {
-                "open a new code on the host with `healthsync-server pair`, then run `healthsync scan`"
+                "open a new code on the host with `healthsync-server pair`, then run `healthsync scan` or \
+                 `healthsync pair`"
             }
             Self::ModeOff => {
                 "paste the long text at `healthsync scan`, or open a new window on the host with \
