@@ -99,13 +99,13 @@ impl Link {
         let found = browse::locate(&recognizer, |address| {
             let (tls, pair) = (Arc::clone(&self.tls), self.credentials.pair);
             async move {
-                match client::look(tls, &pair, address, PROOF_WAIT).await {
+                let proved = match client::look(tls, &pair, address, PROOF_WAIT).await {
                     Ok(_) => true,
                     // It is our server, and will tell why it refuses us.
-                    Err(failure) => {
-                        failure.subject == Subject::Client || !holds(Defence::ProofBeforeUse)
-                    }
-                }
+                    Err(failure) => failure.subject == Subject::Client,
+                };
+                // Broken: whoever does not prove it is taken.
+                proved == holds(Defence::ProofBeforeUse)
             }
         })
         .await;
