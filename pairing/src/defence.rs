@@ -101,7 +101,7 @@ defences! {
     HostAddresses = "host-addresses",
     /// What is recorded today stays closed to a later quantum computer.
     HybridKeyExchange = "hybrid-key-exchange",
-    /// A name that a peer chose holds letters, numbers and plain punctuation.
+    /// A name that a peer chose holds letters, numbers, plain punctuation and pictographs.
     InertNames = "inert-names",
     /// What a server says is shown harmless and short.
     InertWords = "inert-words",
