@@ -79,6 +79,14 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         name: String,
     },
+    /// Write certificate revocation lists, for verifiers other than this server
+    Crl(Crl),
+    /// Revoke every device and close the pairing window
+    Reset {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Change what a device may read, from its next request on
     Allow(Allow),
     /// Let no device read until `resume`, also after a restart
@@ -178,6 +186,22 @@ pub struct Limits {
     /// Only data of this origin, as `import --origin` named it; may be repeated
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = parse_name)]
     pub origin: Vec<String>,
+}
+
+/// Options of `crl`.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct Crl {
+    /// Name or pair id, as `pairs` shows them [default: all pairs]
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// File for the lists (PEM), instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Replace the file if it exists
+    #[arg(long, requires = "output")]
+    pub force: bool,
 }
 
 /// Options of `allow`.

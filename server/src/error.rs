@@ -53,6 +53,9 @@ pub enum ServerError {
     /// A file could not be imported.
     #[error(transparent)]
     Import(#[from] crate::commands::import::ImportError),
+    /// A revocation list could not be written.
+    #[error(transparent)]
+    CrlFile(#[from] crate::commands::crl::CrlFileError),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -62,6 +65,9 @@ pub enum ServerError {
     /// The server could not listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// A question that nobody can answer.
+    #[error("nobody can be asked whether every device is to be revoked")]
+    NobodyToAsk,
     /// Digits that are not six.
     #[error("that is not a number of six digits")]
     NotSixDigits,
@@ -107,6 +113,7 @@ impl ServerError {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitStatus::Success,
             Self::Interrupted => ExitStatus::Interrupted,
             Self::KeyStore(KeyStoreError::Unknown(_))
+            | Self::NobodyToAsk
             | Self::NotSixDigits
             | Self::PairingCodeInArguments
             | Self::PassphraseInArguments
@@ -124,10 +131,11 @@ impl Hint for ServerError {
             Self::Config(error) => error.code(),
             Self::Control(error) => error.code(),
             Self::Import(error) => error.code(),
+            Self::CrlFile(error) => error.code(),
             Self::Interrupted => Code::Interrupted.as_str(),
             Self::KeyStore(error) => error.code(),
             Self::Listen(error) => error.code(),
-            Self::NotSixDigits => Code::Usage.as_str(),
+            Self::NobodyToAsk | Self::NotSixDigits => Code::Usage.as_str(),
             Self::Output(_) => Code::OutputFailed.as_str(),
             Self::PairingCodeInArguments | Self::PassphraseInArguments => {
                 Code::SecretInArgv.as_str()
@@ -149,7 +157,9 @@ impl Hint for ServerError {
             Self::Address(error) => error.hint(),
             Self::Config(error) => error.hint(),
             Self::Control(error) => error.hint(),
+            Self::CrlFile(error) => error.hint(),
             Self::Import(error) => error.hint(),
+            Self::NobodyToAsk => Some("add `--yes`: `healthsync-server reset --yes`".to_owned()),
             Self::KeyStore(error) => error.hint(),
             Self::Listen(error) => error.hint(),
             Self::NotSixDigits => Some(

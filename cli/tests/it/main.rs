@@ -63,6 +63,8 @@ mod renewal;
 #[cfg(target_os = "linux")]
 mod revocation;
 #[cfg(unix)]
+mod revocation_list;
+#[cfg(unix)]
 mod rows;
 #[cfg(target_os = "linux")]
 mod secrets;

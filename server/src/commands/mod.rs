@@ -2,10 +2,12 @@
 
 mod allow;
 mod approve;
+pub mod crl;
 pub mod import;
 mod pair;
 mod pairs;
 mod pause;
+mod reset;
 mod revoke;
 mod start;
 mod status;
@@ -46,6 +48,8 @@ async fn ask(command: Command, settings: &Settings) -> Result<ExitStatus, Server
         Command::Pairs => pairs::pairs(settings).await,
         Command::Approve { digits } => approve::approve(settings, &digits).await,
         Command::Revoke { name } => revoke::revoke(settings, name).await,
+        Command::Crl(args) => crl::crl(settings, args).await,
+        Command::Reset { yes } => reset::reset(settings, yes).await,
         Command::Allow(args) => allow::allow(settings, args).await,
         Command::Pause => pause::pause(settings).await,
         Command::Resume => pause::resume(settings).await,

@@ -178,6 +178,8 @@ impl OpenWindow<'_> {
             Reply::Pair(_)
             | Reply::Status(_)
             | Reply::Revoked(_)
+            | Reply::Crl(_)
+            | Reply::CrlMissing(_)
             | Reply::Allowed(_)
             | Reply::AlreadyRevoked(_)
             | Reply::Done

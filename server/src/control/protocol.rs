@@ -1,7 +1,10 @@
 //! The lines of the control socket: one request, then replies. Their field names are those that
 //! `--json` prints.
 
-use std::{fmt, net::SocketAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 use healthsync_core::api::ScopeInfo;
 use healthsync_pairing::{enroll::host::Replaced, trust::DeviceRecord};
@@ -44,6 +47,13 @@ pub enum Request {
         /// Name or id.
         name: String,
     },
+    /// Sign or give out revocation lists.
+    Crl {
+        /// Name or id; all pairs if left out.
+        name: Option<String>,
+    },
+    /// Revoke all pairs.
+    Reset,
     /// Change what a device may read.
     Allow {
         /// Name or id.
@@ -142,6 +152,10 @@ pub enum Reply {
     Status(StatusLine),
     /// The pair is revoked.
     Revoked(PairLine),
+    /// A pair's revocation list.
+    Crl(CrlLine),
+    /// A pair has none.
+    CrlMissing(PairLine),
     /// The pair may read this from now on.
     Allowed(PairLine),
     /// The pair was revoked before; nothing of it came back.
@@ -210,8 +224,28 @@ pub struct PairLine {
     pub created_at: i64,
     /// Unix seconds.
     pub last_seen_at: Option<i64>,
+    /// Where it was last seen.
+    #[serde(default)]
+    pub last_address: Option<IpAddr>,
+    /// The key digest's start as the device shows it.
+    #[serde(default)]
+    pub key_short: String,
     /// What it may read.
     pub scope: ScopeInfo,
+}
+
+/// A pair's certificate revocation list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CrlLine {
+    /// 26 characters.
+    pub pair: String,
+    /// What it calls itself, made inert.
+    pub name: String,
+    /// `pending`, `active`, `suspended`, `revoked`.
+    pub state: String,
+    /// The list.
+    pub pem: String,
 }
 
 /// What the server does.
@@ -295,6 +329,8 @@ impl From<&DeviceRecord> for PairLine {
             key_digest: record.key.to_string(),
             created_at: record.created_at,
             last_seen_at: record.last_seen_at,
+            last_address: record.last_address,
+            key_short: record.key.short(),
             scope: permit::info(&record.scope),
         }
     }
@@ -315,6 +351,8 @@ impl fmt::Debug for Reply {
             Self::Pair(_) => "Pair",
             Self::Status(_) => "Status",
             Self::Revoked(_) => "Revoked",
+            Self::Crl(_) => "Crl",
+            Self::CrlMissing(_) => "CrlMissing",
             Self::Allowed(_) => "Allowed",
             Self::AlreadyRevoked(_) => "AlreadyRevoked",
             Self::Done => "Done",

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use healthsync_core::{api::ScopeInfo, query::Query, report::Hint as _};
 use healthsync_pairing::{
+    certificate::crl_to_pem,
     enroll::host::{Approval, HostEvent, Window, WindowOptions},
     secret::Secret,
     trust::{Scope, State, TrustError},
@@ -19,7 +20,9 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     ControlError,
-    protocol::{Failure, Limits, PairLine, Reply, Request, StatusLine, Waiting, WireApproval},
+    protocol::{
+        CrlLine, Failure, Limits, PairLine, Reply, Request, StatusLine, Waiting, WireApproval,
+    },
     socket::{self, BoundSocket},
 };
 use crate::{
@@ -93,6 +96,8 @@ async fn answer(stream: UnixStream, app: Arc<App>) -> std::io::Result<()> {
         Request::Approve { digits } => approve(&app, digits).await,
         Request::Refuse => refuse(&app).await,
         Request::Revoke { name } => revoke(&app, name).await,
+        Request::Crl { name } => crl(&app, name).await,
+        Request::Reset => reset(&app).await,
         Request::Allow { name, limits, all } => allow(&app, name, limits, all).await,
         Request::Pause => pause(&app, true).await,
         Request::Resume => pause(&app, false).await,
@@ -288,6 +293,42 @@ async fn revoke(app: &Arc<App>, name: String) -> Result<Vec<Reply>, ServerError>
         })
         .await??;
     Ok(vec![reply])
+}
+
+/// The list of one pair, or of every pair that has one.
+async fn crl(app: &Arc<App>, name: Option<String>) -> Result<Vec<Reply>, ServerError> {
+    let trust = Arc::clone(app.trust());
+    let replies = app.blocking(move || {
+        let reply = |name: &str| {
+            trust.crl(name).map(|list| {
+                Reply::Crl(CrlLine {
+                    pair: list.record.pair.to_string(),
+                    name: list.record.name,
+                    state: list.record.state.as_str().to_owned(),
+                    pem: crl_to_pem(&list.der),
+                })
+            })
+        };
+        if let Some(name) = name {
+            return reply(&name).map(|reply| vec![reply]);
+        }
+        let records = trust.pairs()?.into_iter();
+        records
+            .map(|record| match reply(&record.pair.to_string()) {
+                Err(TrustError::NoCrl) => Ok(Reply::CrlMissing(PairLine::from(&record))),
+                other => other,
+            })
+            .collect()
+    });
+    Ok(replies.await??)
+}
+
+async fn reset(app: &Arc<App>) -> Result<Vec<Reply>, ServerError> {
+    let trust = Arc::clone(app.trust());
+    let revoked = app.blocking(move || trust.reset()).await??;
+    tracing::info!(pairs = revoked.len(), "revoked every device");
+    let lines = revoked.iter().map(PairLine::from);
+    Ok(lines.map(Reply::Revoked).collect())
 }
 
 /// Limits whose types are names of this server's.

@@ -1,0 +1,101 @@
+//! Revocation lists, judged by openssl.
+
+use std::{fs, process::Command};
+
+use crate::{
+    host::Host,
+    program::{self, Outcome},
+    stranger::Stranger,
+};
+
+/// `openssl verify` of a pair's leaf with the list in this file.
+fn verify(stranger: &Stranger, list: &std::path::Path) -> Outcome {
+    let mut command = Command::new("openssl");
+    command.args(["verify", "-crl_check", "-purpose", "sslclient", "-CAfile"]);
+    command.arg(stranger.path("ca.crt"));
+    command.arg("-CRLfile").arg(list);
+    program::run(command.arg(stranger.path("client.crt")), b"")
+}
+
+#[test]
+fn openssl_refuses_a_revoked_leaf_and_takes_a_good_one() {
+    let mut host = Host::with_data();
+    let (lost, kept) = (Stranger::enrolled(&host), Stranger::enrolled(&host));
+    let lists = host.path("pairs.crl");
+    let file = lists.to_str().expect("a plain path");
+    let told = host.run(&["crl", "--output", file]).good().events();
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[0]["file"], file);
+    for stranger in [&lost, &kept] {
+        verify(stranger, &lists).good();
+    }
+
+    host.run(&["revoke", &lost.pair.to_string()]).good();
+    let check = |host: &Host| {
+        host.run(&["crl", "--output", file])
+            .failed(1, &["OUTPUT_EXISTS"]);
+        host.run(&["crl", "--output", file, "--force"]).good();
+        let refused = verify(&lost, &lists);
+        assert_eq!(refused.exit, Some(2), "{refused:#?}");
+        let why = refused.stdout + &refused.stderr;
+        assert!(why.contains("certificate revoked"), "{why}");
+        verify(&kept, &lists).good();
+    };
+    check(&host);
+    let one = host.run(&["crl", &lost.pair.to_string()]).good().last();
+    assert_eq!(
+        (&one["event"], &one["state"]),
+        (&"crl".into(), &"revoked".into())
+    );
+    // It is the same list for ever, and in text as well.
+    host.kill();
+    host.start();
+    check(&host);
+    let again = host.run(&["crl", &lost.pair.to_string()]).good().last();
+    assert_eq!(again["pem"], one["pem"]);
+    let pem = host.path("one.crl");
+    fs::write(&pem, one["pem"].as_str().expect("text")).expect("written");
+    let read = Command::new("openssl")
+        .args(["crl", "-noout", "-text", "-in"])
+        .arg(&pem)
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8_lossy(&read.stdout).into_owned();
+    assert!(text.contains("Cessation Of Operation"), "{text}");
+    host.run(&["crl", "nobody"]).failed(1, &["PAIR_NOT_FOUND"]);
+}
+
+#[test]
+fn a_reset_revokes_everybody_and_asks_first() {
+    let host = Host::with_data();
+    let (one, two) = (Stranger::enrolled(&host), Stranger::enrolled(&host));
+    host.run(&["reset"]).failed(2, &["USAGE"]);
+    assert!(
+        one.curl(&one.name(), &["--cert", "client"], "status")
+            .good()
+            .stdout
+            .ends_with("200")
+    );
+    let ended = host.run(&["reset", "--yes"]).good().last();
+    assert_eq!(ended["event"], "reset");
+    assert_eq!(
+        ended["revoked"].as_array().map(Vec::len),
+        Some(2),
+        "{ended}"
+    );
+    for stranger in [&one, &two] {
+        let refused = stranger.curl(&stranger.name(), &["--cert", "client"], "status");
+        assert_eq!(refused.exit, Some(56), "{refused:?}");
+        assert!(
+            refused.stderr.contains("certificate revoked"),
+            "{refused:?}"
+        );
+    }
+    for record in host.pairs() {
+        assert_eq!(record["state"], "revoked");
+        assert_eq!(record["lastAddress"], "127.0.0.1");
+        assert!(record["lastSeenAt"].is_string() && record["keyDigest"].is_string());
+    }
+    let again = host.run(&["reset", "--yes"]).good().last();
+    assert_eq!(again["revoked"].as_array().map(Vec::len), Some(0));
+}
