@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{Read as _, Write as _},
-    os::fd::OwnedFd,
     process::Stdio,
 };
 
@@ -191,7 +190,7 @@ fn a_person_types_the_code_at_the_prompt() {
         .stderr(open())
         .spawn()
         .expect("it runs");
-    let mut terminal = File::from(OwnedFd::from(person));
+    let mut terminal = File::from(person);
     let prompt = "then press Enter: ";
     shown(&mut terminal, prompt);
     // A symbol is missing: it says so, and asks again.
@@ -202,7 +201,7 @@ fn a_person_types_the_code_at_the_prompt() {
     let text = shown(&mut terminal, "type these there");
     let digits: String = text
         .lines()
-        .map(|line| line.trim())
+        .map(str::trim)
         .find(|line| line.len() == 7 && line.bytes().all(|b| b.is_ascii_digit() || b == b' '))
         .unwrap_or_else(|| panic!("no digits: {text}"))
         .replace(' ', "");

@@ -89,6 +89,8 @@ async fn meet(credentials: &ClientCredentials, server: Identity) -> (Option<&'st
 
 #[tokio::test]
 async fn a_foreign_server_is_refused() {
+    const UNTRUSTED: &str = "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
+
     let environment = Environment::system();
     let own = ca::authority(&PAIR, &environment).expect("a CA");
     let stranger = ca::authority(&PAIR, &environment).expect("a CA");
@@ -107,7 +109,6 @@ async fn a_foreign_server_is_refused() {
     let client = credentials(&own);
     assert_eq!(meet(&client, server(&own, &PAIR)).await, (None, 1));
 
-    const UNTRUSTED: &str = "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
     let posing = credentials(&own);
     let name = PAIR.server_name();
     let in_past = |wanted: &mut rcgen::CertificateParams| {
