@@ -16,6 +16,7 @@ mod types;
 use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
+use healthsync_manual::{Generate, Values};
 
 pub(crate) use self::{
     cert::{Cert, Export},
@@ -28,6 +29,7 @@ pub(crate) use self::{
     status::{Ping, Status},
     types::{ListFormat, Types},
 };
+use crate::known;
 
 /// Fetch health data from a paired server over mutual TLS.
 #[derive(Debug, Parser)]
@@ -70,7 +72,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Which paired server: its name or its pair id (needed when there are several)
-    #[arg(long, global = true, visible_alias = "device", value_name = "NAME")]
+    #[arg(long, global = true, visible_alias = "device", value_name = "NAME", add = Values::new(known::servers))]
     pub(crate) server: Option<String>,
     /// Dial this address instead of the saved ones: HOST or HOST:PORT
     #[arg(long, global = true, value_name = "HOST")]
@@ -118,6 +120,9 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Print the version
     Version,
+    /// Make completions, man pages or the reference of the command line
+    #[command(subcommand, hide = true)]
+    Generate(Generate),
 }
 
 impl Command {
@@ -139,7 +144,7 @@ impl Command {
             Self::Keychain(_) => "keychain clear",
             Self::Config(Config::Set { .. }) => "config set",
             Self::Config(Config::Reset { .. }) => "config reset",
-            Self::Config(_) | Self::Logs(_) | Self::Version => return None,
+            Self::Config(_) | Self::Logs(_) | Self::Version | Self::Generate(_) => return None,
         })
     }
 }

@@ -19,12 +19,14 @@ mod enrol;
 mod error;
 mod journal;
 mod keys;
+mod known;
 mod output;
 mod printer;
 mod range;
 mod renamed;
 mod scan;
 mod settings;
+mod table;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -47,6 +49,7 @@ use crate::{
 const FAREWELL: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    healthsync_manual::complete(Cli::command);
     let env = Env::snapshot();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let early = early_printer(&arguments, &env);

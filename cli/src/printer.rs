@@ -31,6 +31,8 @@ pub(crate) struct Printer {
     pub(crate) colour_err: bool,
     /// stdout is a terminal.
     pub(crate) out_terminal: bool,
+    /// Columns of the terminal at stdout; `None`: no terminal, so no limit.
+    pub(crate) width: Option<usize>,
     /// A moving line may be shown on stderr.
     pub(crate) progress: bool,
 }
@@ -169,26 +171,6 @@ fn paint(text: &str, look: Look, colours: bool) -> String {
     } else {
         text.to_owned()
     }
-}
-
-/// Columns side by side, as wide as their widest cell.
-pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let mut widths = [0_usize; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    rows.iter()
-        .map(|row| {
-            let cells: Vec<_> = row
-                .iter()
-                .zip(widths)
-                .map(|(cell, width)| format!("{cell:<width$}"))
-                .collect();
-            cells.join("  ").trim_end().to_owned()
-        })
-        .collect()
 }
 
 /// `1234567` as `1,234,567`.

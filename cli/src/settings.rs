@@ -41,6 +41,8 @@ pub(crate) struct Env {
     pub(crate) stdout_terminal: bool,
     /// Whether stderr is.
     pub(crate) stderr_terminal: bool,
+    /// How many columns stdout has, if it is a terminal.
+    pub(crate) stdout_width: Option<usize>,
 }
 
 impl Env {
@@ -58,6 +60,8 @@ impl Env {
             stdin_terminal: io::stdin().is_terminal(),
             stdout_terminal: io::stdout().is_terminal(),
             stderr_terminal: io::stderr().is_terminal(),
+            stdout_width: terminal_size::terminal_size_of(io::stdout())
+                .map(|(width, _)| usize::from(width.0)),
         }
     }
 }
@@ -165,6 +169,7 @@ pub(crate) fn printer(global: &Global, env: &Env) -> Printer {
         colour_out: colour(env.stdout_terminal) && !global.json,
         colour_err: colour(env.stderr_terminal),
         out_terminal: env.stdout_terminal,
+        width: env.stdout_width,
         progress: env.stderr_terminal && !global.quiet && !global.json && !env.dumb,
     }
 }

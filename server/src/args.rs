@@ -3,6 +3,7 @@
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use healthsync_manual::Generate;
 use healthsync_pairing::{code::looks_like_code, id::KeyDigest};
 
 use crate::rate::Rate;
@@ -97,6 +98,9 @@ pub enum Command {
     Status,
     /// Show the version
     Version,
+    /// Make completions, man pages or the reference of the command line
+    #[command(subcommand, hide = true)]
+    Generate(Generate),
 }
 
 /// Options of `start`.

@@ -20,6 +20,7 @@ use healthsync_server::{
 const PATIENCE: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
+    healthsync_manual::complete(Args::command);
     let typed: Vec<OsString> = env::args_os().collect();
     let json = typed.iter().any(|arg| arg == "--json");
     let secret = args::typed_secret(typed.get(1..).unwrap_or_default());

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
+use healthsync_manual::Values;
+
+use crate::known;
 
 /// `fetch`.
 #[derive(Debug, Args)]
@@ -26,7 +29,8 @@ pub(crate) struct Fetch {
         short,
         visible_alias = "type",
         value_name = "TYPES",
-        value_delimiter = ','
+        value_delimiter = ',',
+        add = Values::new(known::types)
     )]
     pub(crate) types: Vec<String>,
     /// The types of a group

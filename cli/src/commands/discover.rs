@@ -15,8 +15,8 @@ use crate::{
     config::{Config, ConfigFile, Server},
     error::CliError,
     keys,
-    printer::{Look, columns},
     settings::Settings,
+    table,
 };
 
 /// A flood of announcements is not listed without end.
@@ -94,13 +94,7 @@ async fn list(discover: &args::Discover, settings: &Settings) -> Result<(), CliE
             .to_owned(),
         ]);
     }
-    for (index, line) in columns(&rows).iter().enumerate() {
-        match index {
-            0 => printer.line(&printer.paint(line, Look::Bold))?,
-            _ => printer.line(line)?,
-        }
-    }
-    Ok(())
+    table::print(printer, &rows, &[])
 }
 
 /// What is announced in this time, by its announcer.

@@ -2,13 +2,7 @@
 
 use healthsync_core::report::inert;
 
-use crate::{
-    args,
-    error::CliError,
-    journal::Journal,
-    printer::{Look, columns},
-    settings::Settings,
-};
+use crate::{args, error::CliError, journal::Journal, settings::Settings, table};
 
 /// Prints the last lines, oldest first.
 pub(crate) fn run(logs: &args::Logs, settings: &Settings) -> Result<(), CliError> {
@@ -38,11 +32,5 @@ pub(crate) fn run(logs: &args::Logs, settings: &Settings) -> Result<(), CliError
             inert(entry.pair.as_deref().unwrap_or("-")).into_owned(),
         ]
     }));
-    for (index, line) in columns(&rows).iter().enumerate() {
-        match index {
-            0 => printer.line(&printer.paint(line, Look::Bold))?,
-            _ => printer.line(line)?,
-        }
-    }
-    Ok(())
+    table::print(printer, &rows, &[3])
 }

@@ -5,6 +5,7 @@ mod config;
 mod discover;
 mod export;
 mod fetch;
+mod generate;
 mod keychain;
 mod logs;
 mod pair;
@@ -43,6 +44,7 @@ pub(crate) async fn run(command: &Command, settings: &Settings) -> Result<(), Cl
         Command::Keychain(keychain) => keychain::run(keychain, settings),
         Command::Config(config) => config::run(config, settings),
         Command::Logs(logs) => logs::run(logs, settings),
+        Command::Generate(what) => generate::run(what),
         Command::Version => version::run(settings.printer),
     }
 }

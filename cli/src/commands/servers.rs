@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::{
     config::{ConfigFile, Server, State},
     error::CliError,
-    printer::{Look, columns},
     settings::Settings,
+    table,
 };
 
 /// Prints a table, or one JSON object a server.
@@ -50,13 +50,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), CliError> {
             inert(&server.pair).into_owned(),
         ]
     }));
-    for (index, line) in columns(&rows).iter().enumerate() {
-        match index {
-            0 => printer.line(&printer.paint(line, Look::Bold))?,
-            _ => printer.line(line)?,
-        }
-    }
-    Ok(())
+    table::print(printer, &rows, &[])
 }
 
 const fn state(server: &Server) -> &'static str {

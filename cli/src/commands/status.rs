@@ -14,6 +14,7 @@ use crate::{
     args,
     client::Link,
     error::CliError,
+    known,
     printer::{Look, foreign, grouped},
     settings::Settings,
 };
@@ -32,6 +33,7 @@ pub(crate) async fn run(args: &args::Status, settings: &Settings) -> Result<(), 
     let begun = Instant::now();
     let (status, address): (Status, _) = link.get(api::STATUS).await?;
     let latency = begun.elapsed();
+    known::note(settings, &link.server.pair, &status.enabled_types);
     let shown = link
         .look(address)
         .await

@@ -9,8 +9,10 @@ use crate::{
     args::{self, ListFormat},
     client::Link,
     error::CliError,
-    printer::{Look, foreign, grouped},
+    known,
+    printer::{foreign, grouped},
     settings::Settings,
+    table,
 };
 
 /// Prints a table, names, CSV or JSON.
@@ -37,6 +39,7 @@ pub(crate) async fn run(args: &args::Types, settings: &Settings) -> Result<(), C
     }
     let mut link = Link::open(settings).await?;
     let (held, _): (Types, _) = link.get(api::TYPES).await?;
+    known::note(settings, &link.server.pair, &held.enabled_types);
     let types: Vec<TypeInfo> = held
         .types
         .into_iter()
@@ -86,29 +89,17 @@ fn csv(info: &TypeInfo) -> String {
 }
 
 fn show(types: &[TypeInfo], settings: &Settings) -> Result<(), CliError> {
-    let printer = settings.printer;
-    let header = ["TYPE", "UNIT", "SAMPLES", "FIRST", "LAST"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = types
-        .iter()
-        .map(|info| {
-            [
-                foreign(&info.name).into_owned(),
-                foreign(&info.unit).into_owned(),
-                grouped(info.count),
-                foreign(day(&info.first_date)).into_owned(),
-                foreign(day(&info.last_date)).into_owned(),
-            ]
-        })
-        .collect();
-    let lines = table(&header, &rows);
-    for (index, line) in lines.iter().enumerate() {
-        if index == 0 {
-            printer.line(&printer.paint(line, Look::Bold))?;
-        } else {
-            printer.line(line)?;
-        }
-    }
-    Ok(())
+    let mut rows = vec![["TYPE", "UNIT", "SAMPLES", "FIRST", "LAST"].map(str::to_owned)];
+    rows.extend(types.iter().map(|info| {
+        [
+            foreign(&info.name).into_owned(),
+            foreign(&info.unit).into_owned(),
+            grouped(info.count),
+            foreign(day(&info.first_date)).into_owned(),
+            foreign(day(&info.last_date)).into_owned(),
+        ]
+    }));
+    table::print(settings.printer, &rows, &[2])
 }
 
 /// The date of an RFC 3339 time.
@@ -116,55 +107,9 @@ fn day(time: &str) -> &str {
     time.split('T').next().unwrap_or(time)
 }
 
-/// Columns side by side; the third one, a count, stands to the right.
-fn table(header: &[String; 5], rows: &[[String; 5]]) -> Vec<String> {
-    let mut widths = [0_usize; 5];
-    for row in rows.iter().chain([header]) {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    [header]
-        .into_iter()
-        .chain(rows)
-        .map(|row| {
-            let cells: Vec<String> = row
-                .iter()
-                .zip(widths)
-                .enumerate()
-                .map(|(column, (cell, width))| match column {
-                    2 => format!("{cell:>width$}"),
-                    _ => format!("{cell:<width$}"),
-                })
-                .collect();
-            cells.join("  ").trim_end().to_owned()
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_line_up() {
-        let row = |cells: [&str; 5]| cells.map(str::to_owned);
-        let lines = table(
-            &row(["TYPE", "UNIT", "SAMPLES", "FIRST", "LAST"]),
-            &[
-                row(["steps", "count", "1,234", "2026-01-01", "2026-01-02"]),
-                row(["sleepAnalysis", "", "5", "2026-01-01", "2026-01-02"]),
-            ],
-        );
-        assert_eq!(
-            lines,
-            [
-                "TYPE           UNIT   SAMPLES  FIRST       LAST",
-                "steps          count    1,234  2026-01-01  2026-01-02",
-                "sleepAnalysis               5  2026-01-01  2026-01-02",
-            ]
-        );
-    }
 
     #[test]
     fn fields_with_commas_are_quoted() {

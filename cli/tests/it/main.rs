@@ -12,9 +12,14 @@
 )]
 
 mod binary;
+#[cfg(unix)]
+mod completion;
 mod config;
 mod program;
 mod refusals;
+mod schema;
+#[cfg(unix)]
+mod snapshots;
 mod tidy;
 
 // The server runs on Unix.
@@ -45,6 +50,8 @@ mod names;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(unix)]
+mod openapi;
+#[cfg(unix)]
 mod openssl_and_curl;
 #[cfg(unix)]
 mod pairing_input;
@@ -54,6 +61,8 @@ mod paths;
 mod process;
 #[cfg(unix)]
 mod promised;
+#[cfg(unix)]
+mod published;
 #[cfg(unix)]
 mod redirects;
 #[cfg(unix)]
@@ -72,5 +81,7 @@ mod secrets;
 mod stranger;
 #[cfg(unix)]
 mod surface;
+#[cfg(unix)]
+mod terminal;
 #[cfg(unix)]
 mod typed_code;

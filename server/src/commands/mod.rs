@@ -3,6 +3,7 @@
 mod allow;
 mod approve;
 pub mod crl;
+mod generate;
 pub mod import;
 mod pair;
 mod pairs;
@@ -54,6 +55,7 @@ async fn ask(command: Command, settings: &Settings) -> Result<ExitStatus, Server
         Command::Pause => pause::pause(settings).await,
         Command::Resume => pause::resume(settings).await,
         Command::Status => status::status(settings).await,
+        Command::Generate(what) => generate::generate(&what),
         Command::Version => version::version(settings),
         Command::Start(_) | Command::Import(_) => Ok(ExitStatus::Usage),
     }

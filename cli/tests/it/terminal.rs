@@ -1,0 +1,168 @@
+//! What a person sees at a terminal: a real one (a pty), with the real program in it.
+
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    os::fd::{AsFd as _, OwnedFd},
+    process::{Child, Command, Stdio},
+};
+
+use rustix::{
+    fs::{Mode, OFlags},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    termios::{Winsize, tcsetwinsize},
+};
+
+use crate::binary::Home;
+
+/// A program at a terminal.
+struct Seat {
+    screen: File,
+    child: Child,
+    shown: String,
+}
+
+impl Seat {
+    /// Starts it at a terminal of that many columns.
+    fn take(mut command: Command, columns: u16) -> Self {
+        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&screen).expect("granted");
+        unlockpt(&screen).expect("unlocked");
+        let name = ptsname(&screen, Vec::new()).expect("its name");
+        let line: OwnedFd =
+            rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("its line");
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(line.as_fd(), size).expect("set");
+        let end = || Stdio::from(line.try_clone().expect("another end"));
+        let child = command
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .expect("it runs");
+        // The command holds ends of the line, which must close when the child ends.
+        drop(command);
+        drop(line);
+        Self {
+            screen: File::from(screen),
+            child,
+            shown: String::new(),
+        }
+    }
+
+    /// Reads on; false at the end. Linux reports a line that was closed as an error.
+    fn read(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        match self.screen.read(&mut bytes) {
+            Ok(0) | Err(_) => false,
+            Ok(length) => {
+                self.shown
+                    .push_str(&String::from_utf8_lossy(&bytes[..length]));
+                true
+            }
+        }
+    }
+
+    /// Waits until that is shown.
+    fn see(&mut self, text: &str) {
+        while !self.shown.contains(text) {
+            assert!(self.read(), "{text:?} never came: {}", self.shown);
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.screen
+            .write_all(text.as_bytes())
+            .expect("somebody listens");
+    }
+
+    /// Everything that was shown, and the exit code.
+    fn end(mut self) -> (String, Option<i32>) {
+        while self.read() {}
+        let exit = self.child.wait().expect("it ended").code();
+        (self.shown.replace("\r\n", "\n"), exit)
+    }
+}
+
+fn at_terminal(
+    home: &Home,
+    words: &[&str],
+    columns: u16,
+    env: &[(&str, &str)],
+) -> (String, Option<i32>) {
+    let mut command = home.command(words);
+    command.env("TERM", "xterm").envs(env.iter().copied());
+    Seat::take(command, columns).end()
+}
+
+#[test]
+fn tables_fit_and_colours_need_consent() {
+    let home = Home::new();
+    home.pair_with(&["A name that is far too long for any narrow terminal", "b"]);
+    for columns in [60, 80, 200] {
+        let (shown, exit) = at_terminal(&home, &["servers"], columns, &[("NO_COLOR", "1")]);
+        assert_eq!(exit, Some(0), "{shown}");
+        let widest = shown.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(usize::from(columns)), "{columns}: {shown}");
+        assert_eq!(shown.lines().count(), 3, "{shown}");
+        assert_eq!(shown.contains('…'), columns < 200, "{shown}");
+    }
+    let (plain, _) = at_terminal(&home, &["servers"], 80, &[]);
+    assert!(plain.starts_with("\u{1b}[1mSERVER"), "{plain}");
+    for (words, env) in [
+        (&["servers"][..], &[("NO_COLOR", "1")][..]),
+        (&["servers"], &[("TERM", "dumb")]),
+        (&["servers", "--color", "never"], &[]),
+        (&["servers", "--json"], &[]),
+        (&["fetch", "--days", "x"], &[("NO_COLOR", "1")]),
+    ] {
+        let (shown, _) = at_terminal(&home, words, 80, env);
+        assert!(!shown.contains('\u{1b}'), "{words:?} {env:?}: {shown:?}");
+    }
+    let piped = home.run(&["servers", "--color", "always"]);
+    assert!(piped.out.contains("\u{1b}[1m"), "{}", piped.out);
+}
+
+#[test]
+fn binary_data_does_not_go_to_a_terminal() {
+    let home = Home::new();
+    home.pair_with(&["a"]);
+    for words in [
+        &["fetch", "--format", "arrow"][..],
+        &["cert", "export", "--der"],
+    ] {
+        let (shown, exit) = at_terminal(&home, words, 80, &[]);
+        assert_eq!(exit, Some(2), "{shown}");
+        assert!(shown.contains("garble the terminal"), "{shown}");
+    }
+}
+
+#[test]
+fn a_pasted_code_is_not_shown() {
+    let home = Home::new();
+    let mut seat = Seat::take(home.command(&["scan", "--key-store", "file"]), 80);
+    seat.see("it stays hidden");
+    seat.say("HS1:NOTACODEATALL\n");
+    let (shown, exit) = seat.end();
+    assert_eq!(exit, Some(1), "{shown}");
+    assert!(shown.contains("INVITE_"), "{shown}");
+    assert!(!shown.contains("NOTACODE"), "{shown}");
+}
+
+#[test]
+fn a_question_before_keys_are_deleted_is_asked_and_no_is_the_default() {
+    let home = Home::new();
+    home.pair_with(&["Anna's Mac"]);
+    let mut seat = Seat::take(home.command(&["keychain", "clear"]), 80);
+    seat.see("[y/N]");
+    seat.say("\n");
+    let (shown, exit) = seat.end();
+    assert_eq!(exit, Some(0), "{shown}");
+    assert!(shown.contains("Nothing was deleted"), "{shown}");
+    assert!(home.config().exists());
+}
