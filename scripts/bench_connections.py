@@ -1,0 +1,169 @@
+"""The part of scripts/bench about connections: handshakes, the pairing exchange, memory at rest. The peer is
+Debian's nginx with the same certificates. Both servers get the same load from the same client
+(pairing/examples/load.rs), in turn within each round; what counts is what the *server* spends."""
+import json, os, shutil, signal, socket, statistics, subprocess, tempfile, time
+
+from server_with_pair import Server
+
+# Connections at rest.
+RESTING = 500
+TICKS = os.sysconf('SC_CLK_TCK')
+NGINX = '''daemon off; worker_processes 1; pid %(home)s/nginx.pid; error_log %(home)s/nginx.log crit;
+events { worker_connections 2048; }
+http {
+  access_log off; keepalive_timeout 600s; keepalive_requests 100000;
+  client_body_temp_path %(home)s/a; proxy_temp_path %(home)s/b; fastcgi_temp_path %(home)s/c;
+  uwsgi_temp_path %(home)s/d; scgi_temp_path %(home)s/e;
+  server {
+    listen 127.0.0.1:%(port)d ssl; server_name %(name)s;
+    ssl_certificate %(pair)s/server.pem; ssl_certificate_key %(pair)s/server.key;
+    ssl_client_certificate %(pair)s/ca.pem; ssl_verify_client on;
+    ssl_protocols TLSv1.3; ssl_ecdh_curve X25519; ssl_conf_command NumTickets 0;
+    ssl_session_tickets off; ssl_session_cache off;
+    location / { return 200 "ok\\n"; }
+  }
+}
+'''
+
+
+class Nginx:
+    """nginx with the certificates of a pair; `with` stops it."""
+
+    def __init__(self, program, server, home):
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            self.port = free.getsockname()[1]
+        os.makedirs(home)
+        config = os.path.join(home, 'nginx.conf')
+        with open(config, 'w') as file:
+            file.write(NGINX % {'home': home, 'port': self.port, 'name': server.name, 'pair': server.files})
+        self.process = subprocess.Popen([program, '-c', config, '-p', home], stderr=subprocess.DEVNULL)
+        for _ in range(200):
+            try:
+                socket.create_connection(('127.0.0.1', self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise SystemExit('nginx does not listen')
+
+    def pids(self):
+        with open('/proc/%d/task/%d/children' % (self.process.pid, self.process.pid)) as file:
+            return [self.process.pid, *map(int, file.read().split())]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+
+def cpu(server):
+    """Seconds of CPU of a server's processes, those of the kernel for it included."""
+    ticks = 0
+    for pid in server.pids():
+        with open('/proc/%d/stat' % pid) as file:
+            fields = file.read().rsplit(')', 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS
+
+
+def resident(server):
+    """Resident bytes of the process that serves."""
+    with open('/proc/%d/status' % server.pids()[-1]) as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith('VmRSS'))
+
+
+def load(folder, *words):
+    command = [os.path.join(folder, 'examples', 'load'), *map(str, words)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def handshakes(folder, files, server, count, group='x25519'):
+    """Full handshakes per second of the server's CPU."""
+    before = cpu(server)
+    done = load(folder, 'handshakes', '127.0.0.1:%d' % server.port, files, count, group)['handshakes']
+    return done / (cpu(server) - before)
+
+
+def at_rest(folder, files, server, count, path):
+    """Resident bytes that each connection at rest adds."""
+    address = '127.0.0.1:%d' % server.port
+    load(folder, 'handshakes', address, files, 8)
+    before = resident(server)
+    client = subprocess.Popen([os.path.join(folder, 'examples', 'load'), 'idle', address, files, str(count), path],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        if client.stdout.readline() != 'ready\n':
+            raise SystemExit('the load client ended early')
+        return (resident(server) - before) / count
+    finally:
+        client.stdin.close()
+        if client.wait():
+            raise SystemExit('a connection at rest was closed before the end')
+
+
+def spread(values, text):
+    return '%s (%s to %s)' % tuple(text % value for value in (statistics.median(values), min(values), max(values)))
+
+
+def measure(folder, rounds, say, quick=False):
+    """The section of docs/benchmarks.md."""
+    nginx = shutil.which('nginx') or ('/usr/sbin/nginx' if os.path.exists('/usr/sbin/nginx') else None)
+    if not nginx:
+        say('nginx is missing (apt-get install nginx): left out')
+    count, resting, pairings = (400, 100, 10) if quick else (4000, RESTING, 40)
+    ours, theirs, hybrid, rest, their_rest, exchange = [], [], [], [], [], []
+    for number in range(rounds):
+        say('connections, round %d of %d' % (number + 1, rounds))
+        with tempfile.TemporaryDirectory(prefix='healthsync-bench.') as home, Server(folder, home) as server:
+            files = server.files
+            load(folder, 'handshakes', '127.0.0.1:%d' % server.port, files, 8)
+            ours.append(handshakes(folder, files, server, count))
+            say('  healthsync-server  %7.0f handshakes per second of CPU' % ours[-1])
+            if nginx:
+                with Nginx(nginx, server, os.path.join(home, 'nginx')) as peer:
+                    load(folder, 'handshakes', '127.0.0.1:%d' % peer.port, files, 8)
+                    theirs.append(handshakes(folder, files, peer, count))
+                    say('  nginx              %7.0f' % theirs[-1])
+            hybrid.append(handshakes(folder, files, server, count, 'default'))
+            say('  ours, hybrid group %7.0f' % hybrid[-1])
+        # Of new processes: what was freed before would be used again, and not show.
+        with tempfile.TemporaryDirectory(prefix='healthsync-bench.') as home, Server(folder, home) as server:
+            rest.append(at_rest(folder, server.files, server, resting, '/api/v1/status'))
+            say('  healthsync-server  %7.1f KiB a connection at rest' % (rest[-1] / 1024))
+            if nginx:
+                with Nginx(nginx, server, os.path.join(home, 'nginx')) as peer:
+                    their_rest.append(at_rest(folder, server.files, peer, resting, '/'))
+                    say('  nginx              %7.1f KiB' % (their_rest[-1] / 1024))
+        exchange.append(load(folder, 'pairing', pairings))
+        say('  pairing %.2f ms of CPU, a handshake %.2f ms' % (
+            exchange[-1]['exchange']['cpu_ms'], exchange[-1]['handshake']['cpu_ms']))
+    kib = [value / 1024 for value in rest]
+    lines = ['| | %d rounds, median (lowest to highest) |' % rounds, '|---|--:|',
+             '| healthsync-server, full handshakes per second of CPU | %s |' % spread(ours, '%.0f')]
+    if nginx:
+        lines.append('| nginx, the same | %s |' % spread(theirs, '%.0f'))
+    lines += ['| healthsync-server with X25519MLKEM768, which it prefers | %s |' % spread(hybrid, '%.0f'),
+              '| healthsync-server, memory of a connection at rest | %s |' % spread(kib, '%.1f KiB')]
+    if nginx:
+        lines.append('| nginx, the same | %s |' % spread([value / 1024 for value in their_rest], '%.1f KiB'))
+    lines += ['| the pairing exchange, CPU of both ends | %s |' % spread([one['exchange']['cpu_ms'] for one in exchange], '%.2f ms'),
+              '| a bare handshake, CPU of both ends | %s |' % spread([one['handshake']['cpu_ms'] for one in exchange], '%.2f ms'),
+              '', '| ratio, round by round | median (lowest to highest) | reached | aim |', '|---|--:|---|---|']
+
+    def verdict(what, values, holds, aim):
+        if not values:
+            lines.append('| %s | not measured: nginx was missing | | %s |' % (what, aim))
+            return
+        lines.append('| %s | %s | %s | %s |' % (
+            what, spread(values, '%.2f'), 'yes' if holds(statistics.median(values)) else '**no**', aim))
+
+    verdict('handshakes per second of CPU, ours / nginx', [a / b for a, b in zip(ours, theirs)], lambda r: r >= 1.8, 'at least 1.8')
+    verdict('pairing exchange / bare handshake, CPU', [one['exchange']['cpu_ms'] / one['handshake']['cpu_ms'] for one in exchange],
+            lambda r: r < 5, 'under 5')
+    verdict('pairing exchange / bare handshake, time', [one['exchange']['ms'] / one['handshake']['ms'] for one in exchange],
+            lambda r: r < 5, 'under 5')
+    verdict('memory of a connection at rest, ours / nginx', [a / b for a, b in zip(rest, their_rest)], lambda r: r <= 1, 'at most 1')
+    return lines, nginx and subprocess.run([nginx, '-v'], capture_output=True, text=True).stderr.strip().split('/')[-1]
