@@ -158,8 +158,8 @@ fn after_ninety_days_the_answer_is_to_pair_again() {
         let hint = outcome.last()["hint"].to_string();
         assert!(hint.contains("pair again"), "{hint}");
     }
-    // A revoked device is told that, and not that it is late.
+    // Nor does a revoked pair come back: its server leaf has ended too, and no new one is signed.
     let (host, device, pair) = away(365 + 30);
     host.run(&["revoke", &pair]).good();
-    device.run(&["types"]).failed(3, &["CERT_REVOKED"]);
+    device.run(&["types"]).failed(3, &["PAIR_UNKNOWN"]);
 }
