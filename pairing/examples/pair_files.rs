@@ -12,7 +12,7 @@ use std::{
     error::Error,
     fs,
     io::Write as _,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -135,6 +135,7 @@ async fn pair(trust: &Arc<Trust>) -> Result<ClientCredentials, Failed> {
         key: leaf.key,
         not_after: leaf.not_after,
         serial: leaf.serial,
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
     })?;
     Ok(client)
 }
