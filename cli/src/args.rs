@@ -6,6 +6,7 @@
 mod cert;
 mod config;
 mod discover;
+mod doctor;
 mod fetch;
 mod keychain;
 mod logs;
@@ -22,6 +23,7 @@ pub(crate) use self::{
     cert::{Cert, Export},
     config::{Config, SettingKey},
     discover::Discover,
+    doctor::Doctor,
     fetch::{Fetch, OTHER_DATA, OutputFormat},
     keychain::Keychain,
     logs::Logs,
@@ -80,6 +82,9 @@ pub(crate) struct Global {
     /// Do not look for the server by mDNS when it is at none of the saved addresses
     #[arg(long, global = true)]
     pub(crate) no_mdns: bool,
+    /// Print each step of the connection on stderr: addresses, TLS, certificates, alerts
+    #[arg(long, global = true, visible_alias = "debug")]
+    pub(crate) debug_tls: bool,
     /// Longest wait, in milliseconds, for a connection and between two parts of an answer
     #[arg(long, global = true, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     pub(crate) timeout: Option<u64>,
@@ -118,6 +123,9 @@ pub(crate) enum Command {
     Config(Config),
     /// Show what this program did here: commands, outcomes, durations
     Logs(Logs),
+    /// Find out what keeps this computer from its server: one verdict, one command
+    #[command(visible_alias = "diagnose")]
+    Doctor(Doctor),
     /// Print the version
     Version,
     /// Make completions, man pages or the reference of the command line
@@ -144,6 +152,7 @@ impl Command {
             Self::Keychain(_) => "keychain clear",
             Self::Config(Config::Set { .. }) => "config set",
             Self::Config(Config::Reset { .. }) => "config reset",
+            Self::Doctor(_) => "doctor",
             Self::Config(_) | Self::Logs(_) | Self::Version | Self::Generate(_) => return None,
         })
     }

@@ -6,7 +6,11 @@
 mod address;
 mod answer;
 mod ask;
+pub(crate) mod clock;
+mod connection;
 mod diagnose;
+mod elsewhere;
+pub(crate) mod neighbour;
 mod renewal;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -19,15 +23,23 @@ use healthsync_pairing::{
     certificate::Certificate,
     credentials::ClientCredentials,
     defence::{Defence, holds},
+    environment::Environment,
     keystore::KeyStore,
-    tls::client,
+    tls::{
+        client::{self, Shown},
+        trace::Trace,
+    },
 };
-use reqwest::{Method, Response, tls::TlsInfo};
+use hyper::Method;
 use serde::de::DeserializeOwned;
 use tokio_rustls::rustls::ClientConfig;
 
-pub(crate) use self::address::{DEFAULT_PORT, addresses, host_and_port, resolve};
-use self::renewal::KeyInUse;
+pub(crate) use self::{
+    address::{DEFAULT_PORT, addresses, host_and_port, resolve},
+    ask::target,
+    connection::Answer,
+};
+use self::{connection::Connection, renewal::KeyInUse};
 use crate::{
     config::{ConfigFile, Server, State},
     error::CliError,
@@ -35,6 +47,7 @@ use crate::{
     settings::Settings,
 };
 
+/// A paired server and what is needed to talk to it.
 #[derive(Debug)]
 pub(crate) struct Link {
     /// The pair's entry in the configuration.
@@ -44,7 +57,7 @@ pub(crate) struct Link {
     tls: Arc<ClientConfig>,
     addresses: Vec<SocketAddr>,
     /// For the address asked last: a second request goes over the same connection.
-    http: Option<(SocketAddr, reqwest::Client)>,
+    http: Option<Connection>,
     connect_timeout: Duration,
     /// The wait for the connection that is being made: the whole of it, or a short one.
     patience: Duration,
@@ -55,16 +68,10 @@ pub(crate) struct Link {
     file: Option<ConfigFile>,
     /// As long as this link lives nobody replaces its key.
     in_use: Option<KeyInUse>,
+    environment: Environment,
+    /// Is told each step of a connection.
+    trace: Trace,
     now: i64,
-}
-
-/// An answer, and who gave it.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    /// Its status is 2xx.
-    pub(crate) response: Response,
-    /// Where it came from.
-    pub(crate) address: SocketAddr,
 }
 
 impl Link {
@@ -72,7 +79,7 @@ impl Link {
     /// left half done is finished first, and a certificate that is due is renewed.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, CliError> {
         let (mut link, store) = Self::open_as_it_is(settings).await?;
-        link.keep_fresh(&*store, settings).await?;
+        Box::pin(link.keep_fresh(&*store, settings)).await?;
         Ok(link)
     }
 
@@ -86,7 +93,7 @@ impl Link {
         let in_use = KeyInUse::shared(settings, &server).await;
         let credentials = keys::read(&*store, &server)?;
         let pending = server.state == State::Pending;
-        let addresses = addresses(&server, settings.host.as_deref()).await?;
+        let addresses = addresses(&server, settings).await?;
         let mut link = Self::new(server, credentials, addresses, settings)?;
         link.file = Some(file);
         link.in_use = in_use;
@@ -103,7 +110,24 @@ impl Link {
         addresses: Vec<SocketAddr>,
         settings: &Settings,
     ) -> Result<Self, CliError> {
-        let tls = Self::tls(&credentials, settings)?;
+        Self::watched(
+            server,
+            credentials,
+            addresses,
+            settings,
+            settings.trace.clone(),
+        )
+    }
+
+    /// The same, with another watcher.
+    pub(crate) fn watched(
+        server: Server,
+        credentials: ClientCredentials,
+        addresses: Vec<SocketAddr>,
+        settings: &Settings,
+        trace: Trace,
+    ) -> Result<Self, CliError> {
+        let tls = Self::tls(&credentials, settings, &trace)?;
         // A server that only this computer reaches is not announced.
         let may_browse = settings.host.is_none()
             && !settings.no_mdns
@@ -120,6 +144,8 @@ impl Link {
             read_timeout: settings.read_timeout,
             file: None,
             in_use: None,
+            environment: settings.environment.clone(),
+            trace,
             now: settings.environment.clock.now(),
         })
     }
@@ -127,8 +153,9 @@ impl Link {
     fn tls(
         credentials: &ClientCredentials,
         settings: &Settings,
+        trace: &Trace,
     ) -> Result<Arc<ClientConfig>, CliError> {
-        client::configuration(credentials, &settings.environment).map_err(|error| {
+        client::traced(credentials, &settings.environment, trace).map_err(|error| {
             CliError::new(
                 Code::KeyMissing,
                 "the stored key or certificate cannot be used",
@@ -172,18 +199,19 @@ impl Link {
         Ok((value, address))
     }
 
+    /// What the connection that answered last has negotiated.
+    pub(crate) fn shown(&self) -> Option<&Shown> {
+        self.http.as_ref().map(|connection| &connection.shown)
+    }
+
     /// Keeps what a verified handshake showed: the address that is good, the server's certificate.
-    fn saw(&mut self, address: SocketAddr, response: &Response) -> Result<(), CliError> {
-        let leaf = response
-            .extensions()
-            .get::<TlsInfo>()
-            .and_then(TlsInfo::peer_certificate);
+    fn saw(&mut self, address: SocketAddr, leaf: &[u8]) -> Result<(), CliError> {
         let now = rfc3339(self.now.saturating_mul(1000));
         let expires = Certificate::from_der(&self.credentials.leaf)
             .map(|own| rfc3339(own.not_after.saturating_mul(1000)))
             .ok();
         let note = |server: &mut Server| {
-            let is_new = server.saw(address, leaf);
+            let is_new = server.saw(address, Some(leaf));
             server.used(&now, expires.as_deref()) || is_new
         };
         if !note(&mut self.server) {

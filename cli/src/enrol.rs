@@ -11,7 +11,7 @@ use healthsync_pairing::{
     credentials::ClientCredentials,
     device::DeviceKey,
     enroll::{
-        client::{By, Enrolled, Event, Newcomer, enroll_by},
+        client::{By, Enrolled, Event, Newcomer, enroll_watched},
         name,
     },
     id::PairId,
@@ -122,7 +122,14 @@ impl<'a> Attempt<'a> {
             known: &known,
         };
         let mut show = |event: Event| tell(&event, &mine, printer);
-        let enrolled = enroll_by(by, newcomer, &settings.environment, &mut show).await?;
+        let enrolled = enroll_watched(
+            by,
+            newcomer,
+            &settings.environment,
+            &settings.trace,
+            &mut show,
+        )
+        .await?;
         let unfinished = keep(&enrolled, &*store, file, settings)?;
         drop(pending);
         let link = acknowledge(&enrolled, &*store, &unfinished.server, settings).await?;

@@ -23,6 +23,8 @@ pub(crate) struct CliError {
     hint: Option<String>,
     /// When the server says that trying again may help, in seconds.
     retry_after: Option<u64>,
+    /// Whose side is at fault: `client`, `server` or `ca`.
+    subject: Option<&'static str>,
     #[source]
     source: Option<Cause>,
 }
@@ -37,6 +39,7 @@ impl CliError {
             answer: false,
             hint: Some(code.advice().to_owned()),
             retry_after: None,
+            subject: None,
             source: None,
         }
     }
@@ -99,8 +102,20 @@ impl CliError {
             answer: false,
             hint: self.hint.clone(),
             retry_after: self.retry_after,
+            subject: self.subject,
             source: Some(Box::new(self)),
         }
+    }
+
+    /// Says whose side is at fault.
+    fn about(mut self, subject: &'static str) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// Whose side is at fault, if that is known: `client`, `server` or `ca`.
+    pub(crate) fn subject(&self) -> Option<&'static str> {
+        self.subject
     }
 
     /// The exit code of a command that ends with it.
@@ -158,6 +173,7 @@ fn passed_on(
         answer: false,
         hint,
         retry_after: None,
+        subject: None,
         source,
     }
 }
@@ -205,6 +221,7 @@ impl From<Failure> for CliError {
             exit,
             causes(&failure),
         )
+        .about(failure.subject.as_str())
     }
 }
 

@@ -15,6 +15,7 @@ mod browse;
 mod client;
 mod commands;
 mod config;
+mod debug_tls;
 mod enrol;
 mod error;
 mod journal;
@@ -92,6 +93,7 @@ fn early_printer(arguments: &[OsString], env: &Env) -> Printer {
         server: None,
         host: None,
         no_mdns: false,
+        debug_tls: false,
         timeout: None,
     };
     settings::printer(&global, env)

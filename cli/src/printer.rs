@@ -123,7 +123,12 @@ impl Printer {
     pub(crate) fn error(self, error: &CliError) {
         let hint = error.hint();
         if self.json {
-            drop(self.line(&report::json(error, error.code(), hint.as_deref())));
+            drop(self.line(&report::json_about(
+                error,
+                error.code(),
+                error.subject(),
+                hint.as_deref(),
+            )));
             return;
         }
         let text = report::render(error, error.code(), hint.as_deref());

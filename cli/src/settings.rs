@@ -11,10 +11,10 @@ use std::{
 
 use clap::ColorChoice;
 use healthsync_core::api::Code;
-use healthsync_pairing::environment::Environment;
+use healthsync_pairing::{environment::Environment, tls::trace::Trace};
 use jiff::tz::TimeZone;
 
-use crate::{args::Global, error::CliError, printer::Printer};
+use crate::{args::Global, debug_tls, error::CliError, printer::Printer};
 
 /// The few variables we read, and what the process is connected to.
 #[derive(Clone, Debug, Default)]
@@ -107,6 +107,8 @@ pub(crate) struct Settings {
     pub(crate) can_ask: bool,
     /// Clock and randomness.
     pub(crate) environment: Environment,
+    /// Is told each step of a connection.
+    pub(crate) trace: Trace,
 }
 
 impl Settings {
@@ -141,6 +143,11 @@ impl Settings {
             host_name: env.host_name.clone(),
             can_ask: env.stdin_terminal && env.stderr_terminal && !global.json,
             environment: Environment::system(),
+            trace: if global.debug_tls {
+                debug_tls::trace(printer(global, env))
+            } else {
+                Trace::off()
+            },
         })
     }
 

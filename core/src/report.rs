@@ -43,13 +43,26 @@ pub fn render(error: &dyn Error, code: &str, hint: Option<&str>) -> String {
 /// The one-line JSON object `{"event":"error","code":..,"message":..,"hint":..}`. The message holds
 /// the whole chain, joined by colons; `hint` is null when there is none.
 pub fn json(error: &dyn Error, code: &str, hint: Option<&str>) -> String {
-    json!({
+    json_about(error, code, None, hint)
+}
+
+/// The same; a `subject` says whose side is at fault.
+pub fn json_about(
+    error: &dyn Error,
+    code: &str,
+    subject: Option<&str>,
+    hint: Option<&str>,
+) -> String {
+    let mut object = json!({
         "event": "error",
         "code": code,
         "message": chain(error).join(": "),
         "hint": hint.map(|hint| hint.lines().map(inert).collect::<Vec<_>>().join("\n")),
-    })
-    .to_string()
+    });
+    if let (Some(subject), Some(fields)) = (subject, object.as_object_mut()) {
+        fields.insert("subject".to_owned(), subject.into());
+    }
+    object.to_string()
 }
 
 /// Foreign text (a device's name, a file's) that cannot move the cursor, change colours, add lines

@@ -4,6 +4,8 @@
 //! anchor, and lets a leaf without an extended key usage play both roles. So the profile of
 //! [`crate::ca`] is checked here, in full, and every claim of `cert info` comes from here.
 
+pub mod checks;
+
 use std::collections::HashSet;
 
 use x509_parser::{
@@ -168,6 +170,22 @@ pub fn check_ca(ca: &[u8], now: i64) -> Validity {
             Ok(())
         }
     })
+}
+
+/// A time in seconds since 1970 as RFC 3339 writes it.
+pub fn utc(seconds: i64) -> String {
+    let Ok(time) = time::OffsetDateTime::from_unix_timestamp(seconds) else {
+        return "out of range".to_owned();
+    };
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        time.year(),
+        u8::from(time.month()),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    )
 }
 
 /// PEM text of one DER certificate (RFC 7468).

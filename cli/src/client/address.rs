@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use healthsync_core::api::Code;
 
-use crate::{config::Server, error::CliError};
+use crate::{config::Server, error::CliError, settings::Settings};
 
 /// The port of a server that nobody named one for.
 pub(crate) const DEFAULT_PORT: u16 = 8443;
@@ -12,18 +12,18 @@ pub(crate) const DEFAULT_PORT: u16 = 8443;
 /// addresses.
 pub(crate) async fn addresses(
     server: &Server,
-    host: Option<&str>,
+    settings: &Settings,
 ) -> Result<Vec<SocketAddr>, CliError> {
     let port = server
         .addresses
         .first()
         .map_or(DEFAULT_PORT, SocketAddr::port);
-    if let Some(host) = host {
-        return look_up(host, port).await;
+    if let Some(host) = settings.host.as_deref() {
+        return look_up(host, port, settings).await;
     }
     let mut found = match &server.host {
         // A name that cannot be resolved here today leaves the saved addresses.
-        Some(host) => look_up(host, port).await.unwrap_or_default(),
+        Some(host) => look_up(host, port, settings).await.unwrap_or_default(),
         None => Vec::new(),
     };
     for address in &server.addresses {
@@ -35,18 +35,29 @@ pub(crate) async fn addresses(
 }
 
 /// The addresses of a server that is not paired yet.
-pub(crate) async fn resolve(host: &str) -> Result<Vec<SocketAddr>, CliError> {
-    look_up(host, DEFAULT_PORT).await
+pub(crate) async fn resolve(host: &str, settings: &Settings) -> Result<Vec<SocketAddr>, CliError> {
+    look_up(host, DEFAULT_PORT, settings).await
 }
 
-async fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, CliError> {
+async fn look_up(host: &str, port: u16, settings: &Settings) -> Result<Vec<SocketAddr>, CliError> {
     let (name, port) = host_and_port(host, port)?;
-    let found = tokio::net::lookup_host((name.as_str(), port))
-        .await
-        .map_err(|error| {
-            CliError::new(Code::Enotfound, format!("{name:?} cannot be resolved")).because(error)
-        })?;
-    Ok(found.collect())
+    settings.trace.begin();
+    let found = tokio::net::lookup_host((name.as_str(), port)).await;
+    let found: Result<Vec<SocketAddr>, _> = found.map(Iterator::collect);
+    settings.trace.tell("resolve", || {
+        let mut facts = vec![("name", name.as_str().into())];
+        match &found {
+            Ok(found) => {
+                let addresses: Vec<_> = found.iter().map(ToString::to_string).collect();
+                facts.push(("addresses", addresses.into()));
+            }
+            Err(error) => facts.push(("failed", error.to_string().into())),
+        }
+        facts
+    });
+    found.map_err(|error| {
+        CliError::new(Code::Enotfound, format!("{name:?} cannot be resolved")).because(error)
+    })
 }
 
 /// Splits `HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address.

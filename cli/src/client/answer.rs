@@ -2,7 +2,7 @@
 //! up in our own table.
 
 use healthsync_core::api::{Code, ErrorBody};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use hyper::header::{HeaderMap, RETRY_AFTER};
 
 use crate::error::CliError;
 

@@ -1,7 +1,8 @@
-//! Asking: the addresses in turn, one HTTP client an address, no proxy, no redirect.
+//! Asking: the addresses in turn, one connection an address, no proxy, no redirect.
 
-use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt::Write as _, net::SocketAddr, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use healthsync_core::api::{Code, ErrorBody};
 use healthsync_pairing::{
     defence::{Defence, holds},
@@ -11,26 +12,33 @@ use healthsync_pairing::{
         failure::{Failure, Subject},
     },
 };
-use reqwest::{Method, Response, Url};
-use tokio_rustls::rustls::ClientConfig;
+use http_body_util::Full;
+use hyper::{Method, Request, Version, header};
 
 use super::{
-    Answer, Link,
+    Answer, Connection, Link,
     answer::{explain, retry_after},
+    connection::Broken,
+    elsewhere,
 };
 use crate::{browse, error::CliError};
 
 /// No error answer, and no small answer, is longer.
 const LARGEST_ANSWER: usize = 4 << 20;
 
-/// How much of an answer may be under way (HTTP/2 flow control).
-const WINDOW: u32 = 4 << 20;
-
 /// How long the address that was good last may take before the server is looked for elsewhere.
 const SHORT_WAIT: Duration = Duration::from_millis(1500);
 
 /// How long a place that was announced may take to prove itself.
 const PROOF_WAIT: Duration = Duration::from_secs(1);
+
+/// What is asked.
+struct Question<'a> {
+    method: Method,
+    path: &'a str,
+    query: &'a [(&'a str, &'a str)],
+    accept: Option<&'a str>,
+}
 
 impl Link {
     /// Asks the addresses in turn: the last good one, the one that mDNS finds, the other saved ones.
@@ -42,6 +50,12 @@ impl Link {
         query: &[(&str, &str)],
         accept: Option<&str>,
     ) -> Result<Answer, CliError> {
+        let question = Question {
+            method,
+            path,
+            query,
+            accept,
+        };
         let mut failures: Vec<(SocketAddr, Failure)> = Vec::new();
         let mut waiting: VecDeque<SocketAddr> = self.addresses.iter().copied().collect();
         while let Some(address) = waiting.pop_front() {
@@ -51,41 +65,27 @@ impl Link {
             } else {
                 self.connect_timeout
             };
-            let request = self.request(&method, path, query, accept, address)?;
-            tracing::debug!(%address, %method, path, "asking");
-            match request.send().await {
-                Ok(response) => {
+            tracing::debug!(%address, method = %question.method, path, "asking");
+            let failure = match self.open_connection(address).await {
+                Ok(connection) => {
                     self.patience = self.connect_timeout;
-                    // The next request goes there at once.
-                    self.addresses.retain(|known| *known != address);
-                    self.addresses.insert(0, address);
-                    self.saw(address, &response)?;
-                    if response.status().is_success() {
-                        return Ok(Answer { response, address });
-                    }
-                    return Err(self.refused(response, address).await);
+                    return Box::pin(self.exchange(connection, &question)).await;
                 }
-                Err(error) if error.is_connect() => {
-                    let failure = self.diagnose(&error, address).await;
-                    tracing::debug!(%address, code = failure.code, "no connection");
-                    let is_elsewhere = failure.subject != Subject::Client;
-                    if hurried && failure.code == "ETIMEDOUT" {
-                        // It may have been slow only.
-                        waiting.push_back(address);
-                    }
-                    failures.push((address, failure));
-                    if self.may_browse && is_elsewhere {
-                        self.may_browse = false;
-                        self.http = None;
-                        if let Some(found) = self.locate().await {
-                            waiting.retain(|known| *known != found);
-                            waiting.push_front(found);
-                        }
-                    }
-                }
-                Err(error) => {
-                    let failure = self.diagnose(&error, address).await;
-                    return Err(self.told(address, failure));
+                Err(failure) => failure,
+            };
+            tracing::debug!(%address, code = failure.code, "no connection");
+            let is_elsewhere = failure.subject != Subject::Client;
+            if hurried && failure.code == "ETIMEDOUT" {
+                // It may have been slow only.
+                waiting.push_back(address);
+            }
+            failures.push((address, failure));
+            if self.may_browse && is_elsewhere {
+                self.may_browse = false;
+                self.http = None;
+                if let Some(found) = self.locate().await {
+                    waiting.retain(|known| *known != found);
+                    waiting.push_front(found);
                 }
             }
         }
@@ -93,7 +93,7 @@ impl Link {
     }
 
     /// Where mDNS and a handshake say that the server is now.
-    pub(super) async fn locate(&self) -> Option<SocketAddr> {
+    async fn locate(&self) -> Option<SocketAddr> {
         tracing::debug!("looking for the server by mDNS");
         let recognizer = Recognizer::new(&self.credentials.discovery_key);
         let found = browse::locate(&recognizer, |address| {
@@ -113,70 +113,122 @@ impl Link {
         found
     }
 
-    fn request(
-        &mut self,
-        method: &Method,
-        path: &str,
-        query: &[(&str, &str)],
-        accept: Option<&str>,
-        address: SocketAddr,
-    ) -> Result<reqwest::RequestBuilder, CliError> {
-        let name = self.credentials.pair.server_name();
-        let mut url =
-            Url::parse(&format!("https://{name}:{}{path}", address.port())).map_err(not_made)?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
+    /// The same, if the server may be looked for.
+    pub(crate) async fn located(&self) -> Option<SocketAddr> {
+        if self.may_browse {
+            return self.locate().await;
         }
-        let mut request = self.http(address)?.request(method.clone(), url);
-        if let Some(accept) = accept {
-            request = request.header(reqwest::header::ACCEPT, accept);
-        }
-        Ok(request)
+        None
     }
 
-    fn http(&mut self, address: SocketAddr) -> Result<reqwest::Client, CliError> {
-        if let Some((known, client)) = &self.http
-            && *known == address
+    /// From now on this address alone is asked.
+    pub(crate) fn only(&mut self, address: SocketAddr) {
+        self.addresses = vec![address];
+        self.may_browse = false;
+    }
+
+    /// The open connection to this address, else a new one.
+    async fn open_connection(&mut self, address: SocketAddr) -> Result<Connection, Failure> {
+        if let Some(mut known) = self.http.take()
+            && known.address == address
+            && known.is_open().await
         {
-            return Ok(client.clone());
+            return Ok(known);
         }
-        let mut client = reqwest::Client::builder();
-        if holds(Defence::NoProxy) {
-            client = client.no_proxy();
+        Box::pin(self.new_connection(address)).await
+    }
+
+    async fn new_connection(&self, address: SocketAddr) -> Result<Connection, Failure> {
+        let channel = client::dial(
+            Arc::clone(&self.tls),
+            &self.credentials.pair,
+            elsewhere::dialled(address),
+            self.patience,
+            &self.trace,
+        )
+        .await;
+        let channel = match channel {
+            Ok(channel) => channel,
+            Err(failure) => return Err(self.diagnose(failure, address).await),
+        };
+        match Connection::new(channel, address, self.read_timeout, &self.trace).await {
+            Ok(connection) => Ok(connection),
+            Err(broken) => Err(self.diagnose_exchange(broken, address).await),
         }
-        if holds(Defence::NoRedirect) {
-            client = client.redirect(reqwest::redirect::Policy::none());
+    }
+
+    /// One request and the head of its answer.
+    async fn exchange(
+        &mut self,
+        mut connection: Connection,
+        question: &Question<'_>,
+    ) -> Result<Answer, CliError> {
+        let address = connection.address;
+        let request = self.request(question, &connection)?;
+        let outcome = match connection.send(request).await {
+            // The server had closed the open connection, and the request was never sent.
+            Err(broken) if broken.was_not_sent() => {
+                connection = match self.new_connection(address).await {
+                    Ok(connection) => connection,
+                    Err(failure) => return Err(self.told(address, failure)),
+                };
+                let request = self.request(question, &connection)?;
+                connection.send(request).await
+            }
+            outcome => outcome,
+        };
+        let answer = match outcome {
+            Ok(answer) => answer,
+            Err(broken) => {
+                let failure = self.diagnose_exchange(broken, address).await;
+                return Err(self.told(address, failure));
+            }
+        };
+        // The next request goes there at once.
+        self.addresses.retain(|known| *known != address);
+        self.addresses.insert(0, address);
+        self.saw(address, &connection.shown.server_leaf)?;
+        self.http = Some(connection);
+        if answer.status().is_success() {
+            return Ok(answer);
         }
-        let client = client
-            .tls_backend_preconfigured(ClientConfig::clone(&self.tls))
-            .tls_info(true)
-            .https_only(true)
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .resolve(&self.credentials.pair.server_name(), address)
-            .connect_timeout(self.patience)
-            .read_timeout(self.read_timeout)
-            .http2_initial_stream_window_size(WINDOW)
-            .http2_initial_connection_window_size(WINDOW)
-            .user_agent(concat!("healthsync/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(not_made)?;
-        self.http = Some((address, client.clone()));
-        Ok(client)
+        Err(self.refused(answer).await)
+    }
+
+    fn request(
+        &self,
+        question: &Question<'_>,
+        connection: &Connection,
+    ) -> Result<Request<Full<Bytes>>, CliError> {
+        let name = self.credentials.pair.server_name();
+        let authority = format!("{name}:{}", connection.address.port());
+        let path = target(question.path, question.query);
+        let mut request = Request::builder().method(question.method.clone()).header(
+            header::USER_AGENT,
+            concat!("healthsync/", env!("CARGO_PKG_VERSION")),
+        );
+        request = if connection.is_http2() {
+            // The authority is part of the address there.
+            request
+                .version(Version::HTTP_2)
+                .uri(format!("https://{authority}{path}"))
+        } else {
+            request.uri(path).header(header::HOST, authority)
+        };
+        request = request.header(header::ACCEPT, question.accept.unwrap_or("*/*"));
+        request.body(Full::default()).map_err(|error| {
+            CliError::new(Code::Internal, "the request could not be made").because(error)
+        })
     }
 
     /// Reads a small answer whole.
-    pub(super) async fn body(&self, answer: Answer) -> Result<Vec<u8>, CliError> {
-        let Answer {
-            mut response,
-            address,
-        } = answer;
+    pub(super) async fn body(&self, mut answer: Answer) -> Result<Vec<u8>, CliError> {
         let mut body = Vec::new();
         loop {
-            match response.chunk().await {
+            match answer.chunk().await {
                 Ok(None) => return Ok(body),
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Err(error) => return Err(self.broken(&error, address).await),
+                Err(broken) => return Err(self.broken(broken, answer.address).await),
             }
             if body.len() > LARGEST_ANSWER {
                 return Err(CliError::new(
@@ -188,10 +240,11 @@ impl Link {
     }
 
     /// An error answer in our own words.
-    pub(super) async fn refused(&self, response: Response, address: SocketAddr) -> CliError {
-        let status = response.status();
-        let wait = retry_after(response.headers());
-        let body = match self.body(Answer { response, address }).await {
+    pub(super) async fn refused(&self, answer: Answer) -> CliError {
+        elsewhere::follow(&answer).await;
+        let status = answer.status();
+        let wait = retry_after(answer.headers());
+        let body = match self.body(answer).await {
             Ok(body) => body,
             Err(error) => return error,
         };
@@ -204,6 +257,47 @@ impl Link {
     }
 }
 
-fn not_made(error: impl std::error::Error + Send + Sync + 'static) -> CliError {
-    CliError::new(Code::Internal, "the request could not be made").because(error)
+impl Broken {
+    /// The connection had ended before the request was written.
+    fn was_not_sent(&self) -> bool {
+        self.reason.is_none() && self.source.as_ref().is_some_and(hyper::Error::is_canceled)
+    }
+}
+
+/// Path and query string of a request.
+pub(crate) fn target(path: &str, pairs: &[(&str, &str)]) -> String {
+    let mut text = path.to_owned();
+    for (index, (name, value)) in pairs.iter().enumerate() {
+        text.push(if index == 0 { '?' } else { '&' });
+        encode(name, &mut text);
+        text.push('=');
+        encode(value, &mut text);
+    }
+    text
+}
+
+/// Percent-encodes whatever is not unreserved (RFC 3986, section 2.3).
+fn encode(value: &str, text: &mut String) {
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_encoded() {
+        assert_eq!(target("/a", &[]), "/a");
+        assert_eq!(
+            target("/a", &[("types", "steps,vo2Max"), ("origin", "a&b=c d+é")]),
+            "/a?types=steps%2Cvo2Max&origin=a%26b%3Dc%20d%2B%C3%A9"
+        );
+    }
 }

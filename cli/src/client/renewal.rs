@@ -11,7 +11,7 @@
 use std::{fs, io, net::SocketAddr, sync::Arc};
 
 use healthsync_core::{
-    api::{self, Code, ErrorBody},
+    api::{self, Code},
     report::Hint as _,
     time::rfc3339,
 };
@@ -21,20 +21,16 @@ use healthsync_pairing::{
     keystore::KeyStore,
     renewal::{self, NewKey},
     tls::{
-        client::{self, look},
-        failure,
+        channel::Channel,
+        client::{self, look_again},
+        failure::{Failure, Subject},
     },
 };
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Request, body::Bytes, header};
-use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, task::spawn_blocking, time::timeout};
-use tokio_rustls::client::TlsStream;
+use http_body_util::Full;
+use hyper::{Request, StatusCode, body::Bytes, header};
+use tokio::task::spawn_blocking;
 
-use super::{
-    Link,
-    answer::{explain, retry_after},
-};
+use super::{Connection, Link};
 use crate::{
     config::{Server, make_private},
     error::CliError,
@@ -248,10 +244,11 @@ impl Link {
         settings: &Settings,
     ) -> Result<Tried, CliError> {
         let item = ClientCredentials::next_item(&next.pair);
-        let tls = Self::tls(&next, settings)?;
+        let tls = Self::tls(&next, settings, &self.trace)?;
         let mut tried = Tried::Unclear;
         for address in &self.addresses {
-            match look(Arc::clone(&tls), &next.pair, *address, self.connect_timeout).await {
+            let wait = self.connect_timeout;
+            match look_again(Arc::clone(&tls), &next.pair, *address, wait, &self.trace).await {
                 Ok(_) => {
                     tried = Tried::Works;
                     break;
@@ -283,7 +280,7 @@ impl Link {
     fn reload(&mut self, store: &dyn KeyStore, settings: &Settings) -> Result<(), CliError> {
         let credentials = keys::read(store, &self.server)?;
         if credentials.leaf != self.credentials.leaf {
-            self.tls = Self::tls(&credentials, settings)?;
+            self.tls = Self::tls(&credentials, settings, &self.trace)?;
             self.credentials = credentials;
             self.http = None;
         }
@@ -291,51 +288,52 @@ impl Link {
     }
 
     /// The server's answer to the new key.
-    async fn ask(&self, key: &NewKey, settings: &Settings) -> Result<Bytes, CliError> {
+    async fn ask(&self, key: &NewKey, settings: &Settings) -> Result<Vec<u8>, CliError> {
         let leaf = Certificate::from_der(&self.credentials.leaf)
             .map_err(|error| CliError::new(Code::KeyMissing, error.to_string()))?;
         let has_ended = self.now > leaf.not_after;
         if has_ended && !renewal::is_in_grace(&leaf, self.now) {
-            return Err(CliError::new(
-                Code::CertHasExpired,
+            return Err(Failure::new(
+                Code::CertHasExpired.as_str(),
+                Subject::Client,
                 "a certificate can be renewed for 90 days after its end, and no longer",
-            ));
+            )
+            .into());
         }
-        let configuration = if has_ended {
-            client::late_renewal
-        } else {
-            client::renewal
-        };
-        let tls = configuration(&self.credentials, &settings.environment)
+        let environment = &settings.environment;
+        let tls = client::traced_renewal(&self.credentials, environment, has_ended, &self.trace)
             .map_err(|error| CliError::new(Code::KeyMissing, error.to_string()))?;
         let mut failures = Vec::new();
         for address in &self.addresses {
-            let stream = client::connect(
+            let stream = client::dial(
                 Arc::clone(&tls),
                 &self.credentials.pair,
                 *address,
                 self.connect_timeout,
+                &self.trace,
             );
             match stream.await {
-                Ok(stream) => return self.exchange(stream, key, *address).await,
-                Err(failure) => failures.push((*address, self.with_own_dates(failure))),
+                Ok(stream) => {
+                    return Box::pin(self.exchange_keys(stream, key, *address)).await;
+                }
+                Err(failure) => failures.push((*address, self.diagnose(failure, *address).await)),
             }
         }
         Err(self.unreached(failures))
     }
 
-    async fn exchange(
+    async fn exchange_keys(
         &self,
-        stream: TlsStream<TcpStream>,
+        channel: Channel,
         key: &NewKey,
         address: SocketAddr,
-    ) -> Result<Bytes, CliError> {
+    ) -> Result<Vec<u8>, CliError> {
         let pair = &self.credentials.pair;
         let internal = |error: &dyn std::error::Error| {
             CliError::new(Code::Internal, "the request could not be made")
                 .because(error.to_string())
         };
-        let exporter = renewal::exporter(stream.get_ref().1).map_err(|error| internal(&error))?;
+        let exporter = renewal::exporter(channel.connection()).map_err(|error| internal(&error))?;
         let body = key
             .request(&exporter, pair)
             .map_err(|error| internal(&error))?;
@@ -344,51 +342,29 @@ impl Link {
             .header(header::CONTENT_TYPE, "application/octet-stream")
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| internal(&error))?;
-        let broken = |error: &(dyn std::error::Error + 'static)| match failure::cause(error) {
-            Some(failure) => self.told(address, self.with_own_dates(failure)),
-            None => CliError::new(Code::AnswerDamaged, "the answer was cut off")
-                .because(error.to_string()),
+        let connection = Connection::new(channel, address, self.read_timeout, &self.trace).await;
+        let answer = match connection {
+            Ok(mut connection) => connection.send(request).await,
+            Err(broken) => Err(broken),
         };
-        let whole = async {
-            let (mut sender, connection) =
-                hyper::client::conn::http1::handshake(TokioIo::new(stream))
-                    .await
-                    .map_err(|error| broken(&error))?;
-            let connection = tokio::spawn(connection);
-            let answer = match sender.send_request(request).await {
-                Ok(answer) => answer,
-                Err(error) => {
-                    // Why the server hung up the connection knows better.
-                    drop(sender);
-                    let reason = match connection.await {
-                        Ok(Err(reason)) => reason,
-                        _ => error,
-                    };
-                    return Err(broken(&reason));
-                }
-            };
-            let status = answer.status();
-            let wait = retry_after(answer.headers());
-            let body = Limited::new(answer.into_body(), renewal::ANSWER_LIMIT)
-                .collect()
-                .await
-                .map_err(|error| {
-                    CliError::new(Code::AnswerDamaged, "the answer was cut off").because(error)
-                })?
-                .to_bytes();
-            connection.abort();
-            if status == hyper::StatusCode::OK {
-                return Ok(body);
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(broken) => {
+                let failure = self.diagnose_exchange(broken, address).await;
+                return Err(self.told(address, failure));
             }
-            let parsed: Option<ErrorBody> = serde_json::from_slice(&body).ok();
-            Err(explain(status.as_u16(), wait, parsed.as_ref()))
         };
-        timeout(self.read_timeout, whole).await.unwrap_or_else(|_| {
-            Err(CliError::new(
-                Code::Etimedout,
-                "the server did not answer in time",
-            ))
-        })
+        if answer.status() != StatusCode::OK {
+            return Err(self.refused(answer).await);
+        }
+        let body = self.body(answer).await?;
+        if body.len() > renewal::ANSWER_LIMIT {
+            return Err(CliError::new(
+                Code::AnswerDamaged,
+                "the server's answer is far too long",
+            ));
+        }
+        Ok(body)
     }
 
     /// The UTC day on which this computer's certificate ends.

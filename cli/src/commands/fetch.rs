@@ -161,18 +161,15 @@ enum Piece {
 
 /// Takes the answer in and hands it on, never more than a few pieces ahead of what was written.
 async fn receive(
-    answer: Answer,
+    mut answer: Answer,
     link: &Link,
     format: &'static Format,
     options: &Options,
     output: Output,
     progress: &ProgressBar,
 ) -> Result<End, CliError> {
-    let Answer {
-        mut response,
-        address,
-    } = answer;
-    let next_cursor = response
+    let address = answer.address;
+    let next_cursor = answer
         .headers()
         .get(api::NEXT_CURSOR)
         .and_then(|value| value.to_str().ok())
@@ -193,7 +190,7 @@ async fn receive(
     let writing = tokio::task::spawn_blocking(move || writer.run(receiver));
 
     let broken = loop {
-        match response.chunk().await {
+        match answer.chunk().await {
             Ok(Some(bytes)) => {
                 if sender.send(Piece::Bytes(bytes)).await.is_err() {
                     // The writer gave up and says why.
@@ -212,7 +209,7 @@ async fn receive(
         .await
         .map_err(|error| CliError::new(Code::Internal, "the writer failed").because(error))?;
     match broken {
-        Some(error) => Err(link.broken(&error, address).await),
+        Some(error) => Err(link.broken(error, address).await),
         None => written,
     }
 }

@@ -3,6 +3,7 @@
 mod cert;
 mod config;
 mod discover;
+mod doctor;
 mod export;
 mod fetch;
 mod generate;
@@ -44,6 +45,7 @@ pub(crate) async fn run(command: &Command, settings: &Settings) -> Result<(), Cl
         Command::Keychain(keychain) => keychain::run(keychain, settings),
         Command::Config(config) => config::run(config, settings),
         Command::Logs(logs) => logs::run(logs, settings),
+        Command::Doctor(doctor) => doctor::run(doctor, settings).await,
         Command::Generate(what) => generate::run(what),
         Command::Version => version::run(settings.printer),
     }

@@ -31,7 +31,7 @@ pub(crate) async fn run(pair: &args::Pair, settings: &Settings) -> Result<(), Cl
     let from_stdin = from_stdin(pair, settings)?;
     let wishes = Wishes::new(&pair.newcomer, settings)?;
     let addresses = match &settings.host {
-        Some(host) => resolve(host).await?,
+        Some(host) => resolve(host, settings).await?,
         None => window(settings).await?,
     };
     let code: TypedCode = if from_stdin {

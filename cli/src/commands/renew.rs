@@ -28,7 +28,7 @@ async fn renew(settings: &Settings) -> Result<(), CliError> {
     let printer = settings.printer;
     let (mut link, store) = Link::open_as_it_is(settings).await?;
     link.finish_renewal(&*store, settings).await?;
-    link.renew(&*store, settings).await?;
+    Box::pin(link.renew(&*store, settings)).await?;
     if printer.json {
         return printer.object(&json!({
             "event": "renewed",

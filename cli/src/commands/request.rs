@@ -1,11 +1,11 @@
 //! A request, described before it is sent: `--dry-run` shows the very one that would be.
 
 use healthsync_core::report::inert;
-use reqwest::{Method, Url};
+use hyper::Method;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    client::{Answer, DEFAULT_PORT, Link, host_and_port},
+    client::{Answer, DEFAULT_PORT, Link, host_and_port, target},
     config::{ConfigFile, Server},
     error::CliError,
     keys,
@@ -56,13 +56,13 @@ impl Request {
 
     /// Sends it.
     pub(super) async fn send(&self, link: &mut Link) -> Result<Answer, CliError> {
-        let query: Vec<(&str, &str)> = self
-            .query
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        link.send(self.method.clone(), self.path, &query, self.accept)
+        link.send(self.method.clone(), self.path, &self.pairs(), self.accept)
             .await
+    }
+
+    fn pairs(&self) -> Vec<(&str, &str)> {
+        let pairs = self.query.iter();
+        pairs.map(|(name, value)| (*name, value.as_str())).collect()
     }
 
     /// Prints it. Nothing is dialled, nothing is resolved, and no key store is opened.
@@ -76,7 +76,7 @@ impl Request {
             .first()
             .and_then(|address| address.rsplit_once(':')?.1.parse().ok())
             .unwrap_or(DEFAULT_PORT);
-        let url = self.url(&name, port)?;
+        let url = format!("https://{name}:{port}{}", target(self.path, &self.pairs()));
         if printer.json {
             let query: Map<String, Value> = self
                 .query
@@ -86,7 +86,7 @@ impl Request {
             return printer.object(&json!({
                 "event": "request",
                 "method": self.method.as_str(),
-                "url": url.as_str(),
+                "url": url,
                 "query": query,
                 "accept": self.accept,
                 "serverName": name,
@@ -109,21 +109,6 @@ impl Request {
         }
         printer.note("Nothing was sent.");
         Ok(())
-    }
-
-    fn url(&self, name: &str, port: u16) -> Result<Url, CliError> {
-        let made = Url::parse(&format!("https://{name}:{port}{}", self.path));
-        let mut url = made.map_err(|error| {
-            CliError::new(
-                healthsync_core::api::Code::Internal,
-                "the request could not be made",
-            )
-            .because(error)
-        })?;
-        if !self.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&self.query);
-        }
-        Ok(url)
     }
 }
 

@@ -34,10 +34,13 @@ pub(crate) async fn run(args: &args::Status, settings: &Settings) -> Result<(), 
     let (status, address): (Status, _) = link.get(api::STATUS).await?;
     let latency = begun.elapsed();
     known::note(settings, &link.server.pair, &status.enabled_types);
-    let shown = link
-        .look(address)
-        .await
-        .map_err(|failure| link.told(address, failure))?;
+    // Of the very connection that answered.
+    let shown = link.shown().cloned().ok_or_else(|| {
+        CliError::new(
+            api::Code::Econnreset,
+            "the connection ended with its answer",
+        )
+    })?;
     let now = settings.environment.clock.now();
     let proof = Proof::new(&shown, &link, now);
     warn_if_late(&link.credentials, settings);

@@ -2,7 +2,7 @@
 
 use healthsync_core::{api, report::inert};
 use healthsync_pairing::credentials::ClientCredentials;
-use reqwest::Method;
+use hyper::Method;
 use serde_json::json;
 
 use crate::{
@@ -79,7 +79,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), CliError> {
 }
 
 async fn revoke(server: &Server, credentials: ClientCredentials, settings: &Settings) -> There {
-    let link = match addresses(server, settings.host.as_deref()).await {
+    let link = match addresses(server, settings).await {
         Ok(addresses) => Link::new(server.clone(), credentials, addresses, settings),
         Err(error) => Err(error),
     };

@@ -22,6 +22,9 @@ mod schema;
 mod snapshots;
 mod tidy;
 
+#[cfg(unix)]
+mod refused_for_real;
+
 // The server runs on Unix.
 #[cfg(unix)]
 mod bad_input;
@@ -30,7 +33,11 @@ mod canaries;
 #[cfg(target_os = "linux")]
 mod crashes;
 #[cfg(unix)]
+mod debug_tls;
+#[cfg(unix)]
 mod device;
+#[cfg(unix)]
+mod doctor;
 #[cfg(unix)]
 mod e2e;
 #[cfg(unix)]
@@ -46,13 +53,21 @@ mod impostor;
 #[cfg(unix)]
 mod interrupted;
 #[cfg(unix)]
+mod lab;
+#[cfg(unix)]
+mod misbehaving;
+#[cfg(unix)]
 mod names;
 #[cfg(target_os = "linux")]
 mod network;
+#[cfg(target_os = "linux")]
+mod network_failures;
 #[cfg(unix)]
 mod openapi;
 #[cfg(unix)]
 mod openssl_and_curl;
+#[cfg(unix)]
+mod openssl_servers;
 #[cfg(unix)]
 mod pairing_input;
 #[cfg(unix)]

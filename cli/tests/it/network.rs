@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The network, for one test at a time; `None` where there is none.
-fn network() -> Option<MutexGuard<'static, ()>> {
+pub(crate) fn network() -> Option<MutexGuard<'static, ()>> {
     static NETWORK: Mutex<()> = Mutex::new(());
     if std::env::var_os("HEALTHSYNC_TEST_NETWORK").is_none() {
         // Past the harness, which would swallow it.

@@ -6,15 +6,11 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
-use tokio_rustls::client::TlsStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     check::{Checked, check},
-    dial::dial,
+    dial::{Stream, dial},
     frame::{
         Abort, Enrol, Hello, Issued, Malformed, Mode, Pending, Replaces, SHARE_LENGTH, Share,
         VERSION, hello_without_tag, kind, read_proof, write_proof,
@@ -34,7 +30,7 @@ use crate::{
     id::{KeyDigest, PairId},
     invite::Invite,
     secret::Secret,
-    tls::pin,
+    tls::{pin, trace::Trace},
 };
 
 pub use super::refused::EnrollError;
@@ -115,13 +111,24 @@ pub async fn enroll_by(
     environment: &Environment,
     events: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Enrolled, EnrollError> {
+    enroll_watched(by, newcomer, environment, &Trace::off(), events).await
+}
+
+/// [`enroll_by`], telling each step of the connection.
+pub async fn enroll_watched(
+    by: By<'_>,
+    newcomer: Newcomer<'_>,
+    environment: &Environment,
+    trace: &Trace,
+    events: &mut (dyn FnMut(Event) + Send),
+) -> Result<Enrolled, EnrollError> {
     let (pinned, addresses) = match by {
         By::Invite(invite) => (Some(invite.key), invite.addresses.as_slice()),
         By::Code(_, addresses) => (None, addresses),
     };
-    let configuration = pin::configuration(pinned, environment)
+    let configuration = pin::configuration(pinned, environment, trace)
         .map_err(|error| EnrollError::Internal(error.into()))?;
-    let (stream, address) = dial(configuration, addresses).await?;
+    let (stream, address) = dial(configuration, addresses, trace).await?;
     events(Event::Connected(address));
 
     let mut wire = Wire(stream);
@@ -178,7 +185,7 @@ struct Agreed {
 
 /// F1 to F7.
 async fn exchange(
-    wire: &mut Wire<TlsStream<TcpStream>>,
+    wire: &mut Wire<Stream>,
     by: By<'_>,
     newcomer: &Newcomer<'_>,
     environment: &Environment,
@@ -235,7 +242,7 @@ async fn exchange(
 
 /// F1 and F2 by invitation: the tag proves the secret over this channel.
 async fn hello_with_tag(
-    wire: &mut Wire<TlsStream<TcpStream>>,
+    wire: &mut Wire<Stream>,
     invite: &Invite,
     mut transcript: Transcript,
 ) -> Result<(Transcript, Share), EnrollError> {
@@ -260,7 +267,7 @@ async fn hello_with_tag(
 
 /// F1 and F2 by typed code: what both ends share comes out of SPAKE2, and nothing is proved yet.
 async fn hello_with_share(
-    wire: &mut Wire<TlsStream<TcpStream>>,
+    wire: &mut Wire<Stream>,
     code: &TypedCode,
     exporter: [u8; 32],
     server_key: &KeyDigest,
@@ -285,10 +292,7 @@ async fn hello_with_share(
 }
 
 /// F1 out, F2 in: the whole frames.
-async fn ask(
-    wire: &mut Wire<TlsStream<TcpStream>>,
-    hello: &Hello,
-) -> Result<(Vec<u8>, Vec<u8>), EnrollError> {
+async fn ask(wire: &mut Wire<Stream>, hello: &Hello) -> Result<(Vec<u8>, Vec<u8>), EnrollError> {
     let f1 = hello.write()?;
     wire.write(&f1).await?;
     let f2 = read(wire, kind::SHARE, FRAME_TIME).await?;
@@ -351,7 +355,7 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// What binds the exchange to this channel: the exporter value and the key of its certificate.
-fn channel(stream: &TlsStream<TcpStream>) -> Result<([u8; 32], KeyDigest), EnrollError> {
+fn channel(stream: &Stream) -> Result<([u8; 32], KeyDigest), EnrollError> {
     let connection = stream.get_ref().1;
     let mut exporter = [0; 32];
     connection

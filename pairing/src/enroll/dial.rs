@@ -13,24 +13,32 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use super::client::EnrollError;
 use crate::tls::{
     PAIRING,
-    failure::{Failure, Subject, cause},
+    channel::tell_alert,
+    failure::{Failure, Phase, Subject, cause, find},
+    recording::Recording,
+    trace::{Fact, Trace},
 };
+
+/// The channel of a pairing, before its exchange.
+pub(super) type Stream = TlsStream<Recording<TcpStream>>;
 
 /// The first address on which a window answers.
 pub(super) async fn dial(
     configuration: Arc<ClientConfig>,
     addresses: &[SocketAddr],
-) -> Result<(TlsStream<TcpStream>, SocketAddr), EnrollError> {
+    trace: &Trace,
+) -> Result<(Stream, SocketAddr), EnrollError> {
+    trace.begin();
     let mut race = JoinSet::new();
     let mut wait = Duration::ZERO;
     for address in addresses.iter().copied() {
-        let configuration = Arc::clone(&configuration);
+        let (configuration, trace) = (Arc::clone(&configuration), trace.clone());
         // The best address comes first and gets a little time alone.
         let start = wait;
         wait += STAGGER;
         race.spawn(async move {
             sleep(start).await;
-            connect(configuration, address)
+            connect(configuration, address, &trace)
                 .await
                 .map(|stream| (stream, address))
         });
@@ -63,13 +71,54 @@ pub(super) async fn dial(
 async fn connect(
     configuration: Arc<ClientConfig>,
     address: SocketAddr,
-) -> Result<TlsStream<TcpStream>, EnrollError> {
-    let tcp = in_time(TcpStream::connect(address)).await?;
+    trace: &Trace,
+) -> Result<Stream, EnrollError> {
+    trace.tell("connect", || vec![("address", address.to_string().into())]);
+    let outcome = shake(configuration, address, trace).await;
+    trace.tell(
+        if outcome.is_ok() {
+            "established"
+        } else {
+            "failed"
+        },
+        || {
+            let mut facts = vec![("address", address.to_string().into())];
+            match &outcome {
+                Ok(stream) => facts.extend(shown(stream.get_ref().1)),
+                Err(error) => facts.push(("reason", error.to_string().into())),
+            }
+            facts
+        },
+    );
+    outcome
+}
+
+/// What a handshake agreed on. Nobody has a certificate yet: the key alone is pinned.
+fn shown(connection: &rustls::ClientConnection) -> Vec<(&'static str, Fact)> {
+    let alpn = connection.alpn_protocol().unwrap_or_default();
+    vec![
+        ("alpn", alpn.escape_ascii().to_string().into()),
+        ("clientCertificateSent", false.into()),
+        ("resumed", false.into()),
+    ]
+}
+
+async fn shake(
+    configuration: Arc<ClientConfig>,
+    address: SocketAddr,
+    trace: &Trace,
+) -> Result<Stream, EnrollError> {
+    let tcp = in_time(TcpStream::connect(address), Phase::Connect, trace).await?;
+    trace.tell("connected", || {
+        vec![("address", address.to_string().into())]
+    });
     // Small messages go at once; a socket that refuses this still works.
     drop(tcp.set_nodelay(true));
     // An address as the name: so no name is sent.
     let name = ServerName::IpAddress(address.ip().into());
-    let stream = in_time(TlsConnector::from(configuration).connect(name, tcp)).await?;
+    let stream =
+        TlsConnector::from(configuration).connect(name, Recording::new(tcp, trace.clone()));
+    let stream = in_time(stream, Phase::Handshake, trace).await?;
     if stream.get_ref().1.alpn_protocol() == Some(PAIRING) {
         Ok(stream)
     } else {
@@ -77,15 +126,27 @@ async fn connect(
     }
 }
 
-async fn in_time<T>(work: impl Future<Output = std::io::Result<T>>) -> Result<T, EnrollError> {
+async fn in_time<T>(
+    work: impl Future<Output = std::io::Result<T>>,
+    phase: Phase,
+    trace: &Trace,
+) -> Result<T, EnrollError> {
     match timeout(DIAL_TIME, work).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(EnrollError::from_connection(&error)),
-        Err(_) => Err(EnrollError::Connection(Failure::new(
-            "ETIMEDOUT",
-            Subject::Server,
-            "the server did not answer in time",
-        ))),
+        Ok(Err(error)) => {
+            if let Some(reason) = find::<rustls::Error>(&error) {
+                tell_alert(reason, trace);
+            }
+            Err(EnrollError::from_connection(&error))
+        }
+        Err(_) => Err(EnrollError::Connection(
+            Failure::new(
+                "ETIMEDOUT",
+                Subject::Server,
+                "the server did not answer in time",
+            )
+            .in_phase(phase),
+        )),
     }
 }
 

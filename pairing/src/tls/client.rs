@@ -1,4 +1,4 @@
-//! The client's configuration and a bare connection.
+//! The client's configuration, and the one way to a connection.
 
 use std::{
     net::SocketAddr,
@@ -10,33 +10,27 @@ use std::{
 };
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
-    SignatureScheme,
-    client::{
-        ResolvesClientCert, Resumption, WebPkiServerVerifier,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
-    pki_types::{CertificateDer, ServerName, UnixTime},
-    sign::CertifiedKey,
+    ClientConfig,
+    client::{ResolvesClientCert, Resumption},
+    pki_types::ServerName,
 };
 use tokio::{
-    io::AsyncReadExt,
+    io::AsyncReadExt as _,
     net::TcpStream,
     time::{Instant, timeout, timeout_at},
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::TlsConnector;
 
 use super::{
-    failure::{Failure, PinError, Subject, cause, of_io},
+    channel::{Channel, tell_alert},
+    failure::{Failure, Phase, Subject, cause, find, of_io},
     identity::identity,
+    pinned_ca::PinnedCa,
+    recording::Recording,
+    trace::Trace,
+    watched::{Asked, Told},
 };
-use crate::{
-    certificate::{Certificate, Validity, check_ca},
-    credentials::ClientCredentials,
-    defence::{Defence, holds},
-    environment::Environment,
-    id::PairId,
-};
+use crate::{credentials::ClientCredentials, environment::Environment, id::PairId};
 
 /// How long a server that refuses us may take to say so.
 const SECOND_LOOK: Duration = Duration::from_millis(300);
@@ -47,8 +41,17 @@ pub fn configuration(
     credentials: &ClientCredentials,
     environment: &Environment,
 ) -> Result<Arc<ClientConfig>, ConfigurationError> {
+    traced(credentials, environment, &Trace::off())
+}
+
+/// The same, telling what it decides.
+pub fn traced(
+    credentials: &ClientCredentials,
+    environment: &Environment,
+    trace: &Trace,
+) -> Result<Arc<ClientConfig>, ConfigurationError> {
     let refused = |error: rustls::Error| ConfigurationError(error.into());
-    let verifier = PinnedCa::new(&credentials.ca)?;
+    let verifier = PinnedCa::new(&credentials.ca, trace)?;
     let identity = identity(&credentials.key, credentials.leaf.clone()).map_err(refused)?;
     let mut wanted =
         ClientConfig::builder_with_details(super::provider(), super::time(environment))
@@ -60,6 +63,14 @@ pub fn configuration(
     wanted.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     wanted.resumption = Resumption::disabled();
     wanted.enable_early_data = false;
+    if trace.is_on() {
+        wanted.client_auth_cert_resolver = Arc::new(Told {
+            identity: Arc::clone(&wanted.client_auth_cert_resolver),
+            ca: credentials.ca.clone(),
+            clock: Arc::clone(&environment.clock),
+            trace: trace.clone(),
+        });
+    }
     Ok(Arc::new(wanted))
 }
 
@@ -68,9 +79,7 @@ pub fn renewal(
     credentials: &ClientCredentials,
     environment: &Environment,
 ) -> Result<Arc<ClientConfig>, ConfigurationError> {
-    let mut wanted = Arc::unwrap_or_clone(configuration(credentials, environment)?);
-    wanted.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(wanted))
+    traced_renewal(credentials, environment, false, &Trace::off())
 }
 
 /// The same for a certificate that has run out: the one door that such a client still has.
@@ -78,8 +87,19 @@ pub fn late_renewal(
     credentials: &ClientCredentials,
     environment: &Environment,
 ) -> Result<Arc<ClientConfig>, ConfigurationError> {
-    let mut wanted = Arc::unwrap_or_clone(configuration(credentials, environment)?);
-    wanted.alpn_protocols = vec![super::RENEWAL.to_vec()];
+    traced_renewal(credentials, environment, true, &Trace::off())
+}
+
+/// One of the two, telling what it decides.
+pub fn traced_renewal(
+    credentials: &ClientCredentials,
+    environment: &Environment,
+    late: bool,
+    trace: &Trace,
+) -> Result<Arc<ClientConfig>, ConfigurationError> {
+    let mut wanted = Arc::unwrap_or_clone(traced(credentials, environment, trace)?);
+    let protocol: &[u8] = if late { super::RENEWAL } else { b"http/1.1" };
+    wanted.alpn_protocols = vec![protocol.to_vec()];
     Ok(Arc::new(wanted))
 }
 
@@ -90,22 +110,132 @@ pub async fn connect(
     pair: &PairId,
     address: SocketAddr,
     within: Duration,
-) -> Result<TlsStream<TcpStream>, Failure> {
+) -> Result<Channel, Failure> {
+    dial(configuration, pair, address, within, &Trace::off()).await
+}
+
+/// The same, telling each step.
+pub async fn dial(
+    configuration: Arc<ClientConfig>,
+    pair: &PairId,
+    address: SocketAddr,
+    within: Duration,
+    trace: &Trace,
+) -> Result<Channel, Failure> {
+    trace.begin();
+    // A handshake is large, and callers hold many.
+    let outcome = Box::pin(steps(configuration, pair, address, within, trace)).await;
+    if let Err(failure) = &outcome {
+        trace.tell("failed", || {
+            vec![
+                ("code", failure.code.into()),
+                ("subject", failure.subject.as_str().into()),
+                ("phase", failure.phase.as_str().into()),
+                ("reason", failure.message.clone().into()),
+            ]
+        });
+    }
+    outcome
+}
+
+async fn steps(
+    configuration: Arc<ClientConfig>,
+    pair: &PairId,
+    address: SocketAddr,
+    within: Duration,
+    trace: &Trace,
+) -> Result<Channel, Failure> {
     let end = Instant::now() + within;
+    trace.tell("connect", || vec![("address", address.to_string().into())]);
     let tcp = timeout_at(end, TcpStream::connect(address))
         .await
-        .map_err(|_| timed_out("the server did not answer in time (TCP connection)"))?
-        .map_err(|error| of_io(&error).unwrap_or_else(|| reset(&error)))?;
+        .map_err(|_| {
+            timed_out(
+                "the server did not answer in time (TCP connection)",
+                Phase::Connect,
+            )
+        })?
+        .map_err(|error| of_io(&error).unwrap_or_else(|| reset(&error, Phase::Connect)))?;
+    // Small messages go at once; a socket that refuses this still works.
+    drop(tcp.set_nodelay(true));
+    trace.tell("connected", || {
+        let local = tcp
+            .local_addr()
+            .map_or_else(|_| String::new(), |local| local.to_string());
+        vec![
+            ("address", address.to_string().into()),
+            ("from", local.into()),
+        ]
+    });
     let name = ServerName::try_from(pair.server_name()).map_err(|error| {
         Failure::new("TLS_FAILED", Subject::Client, "the pair has no valid name")
             .with_source(error.into())
     })?;
-    timeout_at(end, TlsConnector::from(configuration).connect(name, tcp))
+    let was_asked = Arc::new(AtomicBool::new(false));
+    let mut configuration = ClientConfig::clone(&configuration);
+    let identity: Arc<dyn ResolvesClientCert> = Arc::new(Asked {
+        identity: Arc::clone(&configuration.client_auth_cert_resolver),
+        was_asked: Arc::clone(&was_asked),
+    });
+    configuration.client_auth_cert_resolver = identity;
+    let handshake = TlsConnector::from(Arc::new(configuration))
+        .connect(name, Recording::new(tcp, trace.clone()))
+        .into_fallible();
+    let tls = timeout_at(end, handshake)
         .await
         .map_err(|_| {
-            timed_out("the server accepted the connection but not the TLS handshake in time")
+            timed_out(
+                "the port accepted the connection, but no TLS handshake came about in time",
+                Phase::Handshake,
+            )
         })?
-        .map_err(|error| cause(&error).unwrap_or_else(|| reset(&error)))
+        .map_err(|(error, stream)| broken(&error, &stream, trace))?;
+    let channel = Channel::new(tls, was_asked.load(Ordering::SeqCst), trace);
+    trace.tell("established", || {
+        let shown = channel.shown();
+        let kind = channel.connection().handshake_kind();
+        vec![
+            ("version", shown.version.clone().into()),
+            ("cipherSuite", shown.cipher_suite.clone().into()),
+            ("group", shown.group.clone().into()),
+            ("alpn", shown.alpn.clone().unwrap_or_default().into()),
+            ("clientCertificateSent", shown.client_authenticated.into()),
+            (
+                "resumed",
+                (kind == Some(rustls::HandshakeKind::Resumed)).into(),
+            ),
+        ]
+    });
+    Ok(channel)
+}
+
+/// Why a handshake ended: TLS' own reason, else what the peer said instead of TLS.
+fn broken(error: &std::io::Error, stream: &Recording<TcpStream>, trace: &Trace) -> Failure {
+    if let Some(reason) = find::<rustls::Error>(error) {
+        tell_alert(reason, trace);
+    }
+    if let Some(other) = stream.spoken() {
+        return Failure::new(
+            "NOT_TLS",
+            Subject::Server,
+            &format!("{other} answers there, not a healthsync server"),
+        )
+        .in_phase(Phase::Handshake)
+        .with_source(error.to_string().into());
+    }
+    cause(error).unwrap_or_else(|| {
+        if stream.has_heard() {
+            reset(error, Phase::Handshake)
+        } else {
+            Failure::new(
+                "ECONNRESET",
+                Subject::Server,
+                "what listens there closed the connection without a word of TLS",
+            )
+            .in_phase(Phase::Handshake)
+            .with_source(error.to_string().into())
+        }
+    })
 }
 
 /// What one connection showed; every claim of `status` comes from here.
@@ -133,17 +263,20 @@ pub async fn look(
     address: SocketAddr,
     within: Duration,
 ) -> Result<Shown, Failure> {
-    let asked = Arc::new(Asked {
-        identity: Arc::clone(&configuration.client_auth_cert_resolver),
-        was_asked: AtomicBool::new(false),
-    });
-    let mut configuration = ClientConfig::clone(&configuration);
-    let identity: Arc<dyn ResolvesClientCert> = Arc::<Asked>::clone(&asked);
-    configuration.client_auth_cert_resolver = identity;
-    let mut tls = connect(Arc::new(configuration), pair, address, within).await?;
+    look_again(configuration, pair, address, within, &Trace::off()).await
+}
 
+/// The same, telling each step.
+pub async fn look_again(
+    configuration: Arc<ClientConfig>,
+    pair: &PairId,
+    address: SocketAddr,
+    within: Duration,
+    trace: &Trace,
+) -> Result<Shown, Failure> {
+    let mut channel = dial(configuration, pair, address, within, trace).await?;
     let mut byte = [0_u8; 1];
-    match timeout(SECOND_LOOK, tls.read(&mut byte)).await {
+    match timeout(SECOND_LOOK, channel.read(&mut byte)).await {
         // Silence, or the first bytes of HTTP/2: we are in.
         Err(_) | Ok(Ok(1..)) => {}
         Ok(Ok(0)) => {
@@ -151,11 +284,18 @@ pub async fn look(
                 "ECONNRESET",
                 Subject::Server,
                 "the server closed the connection after the handshake",
-            ));
+            )
+            .in_phase(Phase::Exchange));
         }
-        Ok(Err(error)) => return Err(cause(&error).unwrap_or_else(|| reset(&error))),
+        Ok(Err(error)) => {
+            return Err(channel
+                .heard()
+                .failure()
+                .or_else(|| cause(&error))
+                .unwrap_or_else(|| reset(&error, Phase::Exchange)));
+        }
     }
-    Ok(shown(&tls, asked.was_asked.load(Ordering::SeqCst)))
+    Ok(channel.shown().clone())
 }
 
 /// The credentials cannot make a configuration.
@@ -163,165 +303,12 @@ pub async fn look(
 #[error("the stored certificate or key cannot be used")]
 pub struct ConfigurationError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Gives the client's certificate, and notes that the server asked for it.
-#[derive(Debug)]
-struct Asked {
-    identity: Arc<dyn ResolvesClientCert>,
-    was_asked: AtomicBool,
+fn timed_out(message: &str, phase: Phase) -> Failure {
+    Failure::new("ETIMEDOUT", Subject::Server, message).in_phase(phase)
 }
 
-impl ResolvesClientCert for Asked {
-    fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        let shown = self.identity.resolve(hints, schemes);
-        self.was_asked.store(shown.is_some(), Ordering::SeqCst);
-        shown
-    }
-
-    fn has_certs(&self) -> bool {
-        self.identity.has_certs()
-    }
-}
-
-fn shown(tls: &TlsStream<TcpStream>, client_authenticated: bool) -> Shown {
-    let connection = tls.get_ref().1;
-    Shown {
-        version: match connection.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3".to_owned(),
-            other => format!("{other:?}"),
-        },
-        // RFC 8446 writes TLS_.., rustls TLS13_.. .
-        cipher_suite: connection
-            .negotiated_cipher_suite()
-            .map(|suite| format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1))
-            .unwrap_or_default(),
-        group: connection
-            .negotiated_key_exchange_group()
-            .map(|group| format!("{:?}", group.name()))
-            .unwrap_or_default(),
-        alpn: connection
-            .alpn_protocol()
-            .map(|name| String::from_utf8_lossy(name).into_owned()),
-        server_leaf: connection
-            .peer_certificates()
-            .and_then(<[_]>::first)
-            .map(|leaf| leaf.to_vec())
-            .unwrap_or_default(),
-        client_authenticated,
-    }
-}
-
-fn timed_out(message: &str) -> Failure {
-    Failure::new("ETIMEDOUT", Subject::Server, message)
-}
-
-fn reset(error: &std::io::Error) -> Failure {
+fn reset(error: &std::io::Error, phase: Phase) -> Failure {
     Failure::new("ECONNRESET", Subject::Server, "the connection broke off")
+        .in_phase(phase)
         .with_source(error.to_string().into())
-}
-
-/// Trusts one CA and checks that CA itself, which webpki does not do for a trust anchor.
-#[derive(Debug)]
-struct PinnedCa {
-    ca: Vec<u8>,
-    web_pki: Arc<WebPkiServerVerifier>,
-}
-
-impl PinnedCa {
-    fn new(ca: &[u8]) -> Result<Self, ConfigurationError> {
-        let mut roots = RootCertStore::empty();
-        roots
-            .add(CertificateDer::from(ca.to_vec()))
-            .map_err(|error| ConfigurationError(error.into()))?;
-        let web_pki =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), super::provider())
-                .build()
-                .map_err(|error| ConfigurationError(error.into()))?;
-        Ok(Self {
-            ca: ca.to_vec(),
-            web_pki,
-        })
-    }
-}
-
-impl ServerCertVerifier for PinnedCa {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        match check_ca(&self.ca, seconds) {
-            Validity::Valid => {}
-            Validity::Expired => return Err(pinned(PinError::CaExpired)),
-            Validity::NotYetValid => return Err(pinned(PinError::CaNotYetValid)),
-            Validity::Untrusted(_) if !holds(Defence::CaProfile) => {}
-            Validity::Untrusted(_) => return Err(pinned(PinError::CaProfile)),
-        }
-        let verified = self.web_pki.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
-        if verified.as_ref().is_err_and(|error| !matters(error)) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        verified.map_err(|error| {
-            let self_signed =
-                Certificate::from_der(end_entity).is_ok_and(|leaf| leaf.issuer == leaf.subject);
-            match error {
-                // webpki calls a self-signed CA that serves "CA used as end entity".
-                rustls::Error::InvalidCertificate(
-                    CertificateError::UnknownIssuer | CertificateError::Other(_),
-                ) if self_signed => pinned(PinError::SelfSigned),
-                other => other,
-            }
-        })
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General(
-            "TLS 1.2 is not spoken here".to_owned(),
-        ))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if !holds(Defence::ServerSignature) {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        self.web_pki
-            .verify_tls13_signature(message, cert, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.web_pki.supported_verify_schemes()
-    }
-}
-
-/// Whether this fault of the server's certificate ends the handshake: each does.
-fn matters(error: &rustls::Error) -> bool {
-    match error {
-        rustls::Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => holds(Defence::ServerName),
-        _ => holds(Defence::PinnedCa),
-    }
-}
-
-fn pinned(why: PinError) -> rustls::Error {
-    rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
 }

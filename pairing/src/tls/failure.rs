@@ -5,9 +5,13 @@
 //! before the server has judged its certificate, so the alert may be lost on the way:
 //! [`super::client::look`] asks a second time.
 
+mod hint;
+mod reason;
+
 use std::{error::Error, fmt, io};
 
-use rustls::{AlertDescription, CertificateError, PeerIncompatible};
+pub(super) use self::reason::alert_name;
+use self::reason::of_tls;
 
 /// Whose certificate or side is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,28 @@ impl Subject {
     }
 }
 
+/// How far a connection came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Not to a TCP connection.
+    Connect,
+    /// To TCP, not through the TLS handshake.
+    Handshake,
+    /// Through the handshake.
+    Exchange,
+}
+
+impl Phase {
+    /// `connect`, `handshake`, `exchange`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Handshake => "handshake",
+            Self::Exchange => "exchange",
+        }
+    }
+}
+
 /// A cause with its stable code.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -42,24 +68,39 @@ pub struct Failure {
     pub code: &'static str,
     /// Whose.
     pub subject: Subject,
+    /// How far it came.
+    pub phase: Phase,
     /// What happened, in plain words.
     pub message: String,
     /// Name of the TLS alert that the peer sent, if one came (RFC 8446, section 6).
     pub alert: Option<String>,
+    /// The end of a validity that was missed, seconds since 1970, where a certificate's dates are
+    /// the cause and are known.
+    pub limit: Option<i64>,
     /// What the libraries said.
     #[source]
     pub source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Failure {
-    pub(crate) fn new(code: &'static str, subject: Subject, message: &str) -> Self {
+    /// A cause of this code.
+    pub fn new(code: &'static str, subject: Subject, message: &str) -> Self {
         Self {
             code,
             subject,
+            phase: Phase::Connect,
             message: message.to_owned(),
             alert: None,
+            limit: None,
             source: None,
         }
+    }
+
+    /// The same, with how far the connection came.
+    #[must_use]
+    pub fn in_phase(mut self, phase: Phase) -> Self {
+        self.phase = phase;
+        self
     }
 
     pub(crate) fn with_source(mut self, source: Box<dyn Error + Send + Sync>) -> Self {
@@ -69,45 +110,6 @@ impl Failure {
 
     fn because(self, cause: &dyn fmt::Display) -> Self {
         self.with_source(cause.to_string().into())
-    }
-
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        let text = match (self.code, self.subject) {
-            ("CERT_HAS_EXPIRED", Subject::Client) | ("CERT_REVOKED", _) => {
-                "pair again: `healthsync unpair`, then `healthsync scan`"
-            }
-            ("CERT_HAS_EXPIRED" | "CERT_NOT_YET_VALID", _) => {
-                "compare the clocks of both computers; if they are right, pair again: `healthsync unpair`, then `healthsync scan`"
-            }
-            ("CERT_COMMON_NAME_INVALID" | "SELF_SIGNED_CERT_IN_CHAIN", _) => {
-                "this address is not your server: check `healthsync config show`, or give the right one with `--host`"
-            }
-            ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", Subject::Server | Subject::Ca) => {
-                "this address is not the server you paired with: check `--host`, or pair again with `healthsync scan`"
-            }
-            ("NO_CLIENT_CERTIFICATE" | "CERT_REJECTED" | "UNABLE_TO_VERIFY_LEAF_SIGNATURE", _) => {
-                "look at `healthsync cert info`; then pair again with `healthsync scan`"
-            }
-            ("PAIR_UNKNOWN", _) => {
-                "the server has no such pair (any more): `healthsync unpair`, then `healthsync scan`"
-            }
-            ("UNSUPPORTED_PROTOCOL", _) => {
-                "only TLS 1.3 is spoken here; make sure that `healthsync-server` and nothing else answers at this address"
-            }
-            ("NOT_TLS", _) => {
-                "another service answers on this port: check `healthsync config show` or give `--host ADDRESS:PORT`"
-            }
-            ("ECONNREFUSED", _) => {
-                "start it with `healthsync-server start`, or give its address with `--host`"
-            }
-            ("ENOTFOUND", _) => "give the server's IP address with `--host`",
-            ("ETIMEDOUT" | "EHOSTUNREACH" | "ECONNRESET", _) => {
-                "check that `healthsync-server start` runs and that both computers are in the same network, or give its address with `--host`"
-            }
-            _ => return None,
-        };
-        Some(text.to_owned())
     }
 
     /// Whether no healthsync server could be reached at all (exit code 4); otherwise one end does
@@ -126,6 +128,9 @@ pub(crate) enum PinError {
     /// The leaf signed itself.
     #[error("the server's certificate is self-signed")]
     SelfSigned,
+    /// Something that the server sent along signed itself.
+    #[error("the server's certificate comes with a self-signed authority that is not trusted")]
+    SelfSignedAbove,
     /// The pair's CA is past its notAfter.
     #[error("the pair's CA has expired")]
     CaExpired,
@@ -179,142 +184,8 @@ pub(crate) fn of_io(error: &io::Error) -> Option<Failure> {
     Some(failure.because(error))
 }
 
-fn of_tls(reason: &rustls::Error) -> Failure {
-    use rustls::Error as Tls;
-    let failure = match reason {
-        Tls::InvalidCertificate(why) => of_certificate(why),
-        Tls::AlertReceived(alert) => of_alert(*alert),
-        Tls::PeerIncompatible(
-            PeerIncompatible::Tls12NotOffered
-            | PeerIncompatible::Tls12NotOfferedOrEnabled
-            | PeerIncompatible::Tls13RequiredForQuic
-            | PeerIncompatible::SupportedVersionsExtensionRequired
-            | PeerIncompatible::ServerDoesNotSupportTls12Or13
-            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-        ) => unsupported_protocol(),
-        Tls::InvalidMessage(_) => Failure::new(
-            "NOT_TLS",
-            Subject::Server,
-            "what answers there does not speak TLS",
-        ),
-        _ => Failure::new("TLS_FAILED", Subject::Server, "the TLS handshake failed"),
-    };
-    failure.because(reason)
-}
-
-fn of_certificate(why: &CertificateError) -> Failure {
-    use CertificateError as Why;
-    let server = |code, message| Failure::new(code, Subject::Server, message);
-    match why {
-        Why::Expired | Why::ExpiredContext { .. } => {
-            server("CERT_HAS_EXPIRED", "the server's certificate has expired")
-        }
-        Why::NotValidYet | Why::NotValidYetContext { .. } => server(
-            "CERT_NOT_YET_VALID",
-            "the server's certificate is not yet valid",
-        ),
-        Why::Revoked => server("CERT_REVOKED", "the server's certificate has been revoked"),
-        Why::NotValidForName | Why::NotValidForNameContext { .. } => server(
-            "CERT_COMMON_NAME_INVALID",
-            "the server's certificate is for another name",
-        ),
-        Why::Other(other) => match other.0.downcast_ref::<PinError>() {
-            Some(PinError::SelfSigned) => server(
-                "SELF_SIGNED_CERT_IN_CHAIN",
-                "the server's certificate signed itself and is not trusted",
-            ),
-            Some(PinError::CaExpired) => {
-                Failure::new("CERT_HAS_EXPIRED", Subject::Ca, "the pair's CA has expired")
-            }
-            Some(PinError::CaNotYetValid) => Failure::new(
-                "CERT_NOT_YET_VALID",
-                Subject::Ca,
-                "the pair's CA is not yet valid",
-            ),
-            Some(PinError::CaProfile) => Failure::new(
-                "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-                Subject::Ca,
-                "the stored CA is not a proper CA",
-            ),
-            None => server("CERT_REJECTED", "the server's certificate was refused"),
-        },
-        Why::UnknownIssuer | Why::BadSignature => server(
-            "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-            "the server's certificate is not signed by this pair's CA",
-        ),
-        _ => server("CERT_REJECTED", "the server's certificate was refused"),
-    }
-}
-
-fn of_alert(alert: AlertDescription) -> Failure {
-    use AlertDescription as Alert;
-    let client = |code, message| Failure::new(code, Subject::Client, message);
-    let mut failure = match alert {
-        Alert::CertificateExpired => client(
-            "CERT_HAS_EXPIRED",
-            "the server refused this computer's certificate because of its dates",
-        ),
-        Alert::CertificateRevoked => client(
-            "CERT_REVOKED",
-            "the server has revoked this computer's certificate",
-        ),
-        Alert::CertificateRequired => client(
-            "NO_CLIENT_CERTIFICATE",
-            "this computer presented no certificate",
-        ),
-        Alert::UnknownCA => client(
-            "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-            "this computer's certificate is not signed by the CA of this pair",
-        ),
-        Alert::BadCertificate
-        | Alert::UnsupportedCertificate
-        | Alert::CertificateUnknown
-        | Alert::DecryptError => client(
-            "CERT_REJECTED",
-            "the server refused this computer's certificate",
-        ),
-        Alert::AccessDenied | Alert::UnrecognisedName => {
-            client("PAIR_UNKNOWN", "the server does not know this pair")
-        }
-        Alert::ProtocolVersion => unsupported_protocol(),
-        Alert::NoApplicationProtocol => Failure::new(
-            "UNSUPPORTED_PROTOCOL",
-            Subject::Server,
-            "the server does not offer what was asked for",
-        ),
-        _ => Failure::new("TLS_FAILED", Subject::Server, "the TLS handshake failed"),
-    };
-    failure.alert = Some(alert_name(alert));
-    failure
-}
-
-fn unsupported_protocol() -> Failure {
-    Failure::new(
-        "UNSUPPORTED_PROTOCOL",
-        Subject::Server,
-        "the two ends have no TLS version in common",
-    )
-}
-
-/// `CertificateRevoked` as RFC 8446 writes it: `certificate_revoked`.
-fn alert_name(alert: AlertDescription) -> String {
-    match alert {
-        AlertDescription::UnrecognisedName => return "unrecognized_name".to_owned(),
-        AlertDescription::UnknownCA => return "unknown_ca".to_owned(),
-        _ => {}
-    }
-    let mut name = String::new();
-    for letter in format!("{alert:?}").chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_lowercase());
-    }
-    name
-}
-
 /// The first error of type `E` in the chain.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+pub(super) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(current) = next {
         if let Some(found) = current.downcast_ref::<E>() {
@@ -359,7 +230,7 @@ fn find_io<'a>(
 mod tests {
     use std::sync::Arc;
 
-    use rustls::OtherError;
+    use rustls::{AlertDescription, CertificateError, OtherError};
 
     use super::*;
 
@@ -377,7 +248,7 @@ mod tests {
         assert_eq!(found.code, code);
         assert_eq!(found.subject, subject, "{code}");
         assert_eq!(found.alert.as_deref(), alert, "{code}");
-        assert!(found.hint().is_some() || code == "TLS_FAILED", "{code}");
+        assert!(found.hint().is_some(), "{code}");
     }
 
     #[test]

@@ -1,13 +1,19 @@
 //! Every TLS configuration of the project (RFC 8446): TLS 1.3 alone, no tickets, no resumption, no
 //! early data, one crypto provider with the hybrid post-quantum key exchange preferred.
 
+pub mod channel;
 pub mod client;
 pub mod door;
 pub mod failure;
+mod hello;
 mod identity;
 pub(crate) mod pin;
+mod pinned_ca;
+pub mod recording;
 pub(crate) mod server;
+pub mod trace;
 mod verifier;
+mod watched;
 
 use std::{sync::Arc, time::Duration};
 

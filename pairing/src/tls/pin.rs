@@ -13,7 +13,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-use super::PAIRING;
+use super::{PAIRING, trace::Trace, watched::tell_extra};
 use crate::{
     certificate::Certificate,
     defence::{Defence, holds},
@@ -26,11 +26,13 @@ use crate::{
 pub(crate) fn configuration(
     key: Option<KeyDigest>,
     environment: &Environment,
+    trace: &Trace,
 ) -> Result<Arc<ClientConfig>, Error> {
     let provider = super::provider();
     let verifier = PinnedKey {
         key,
         provider: Arc::clone(&provider),
+        trace: trace.clone(),
     };
     let mut configuration = ClientConfig::builder_with_details(provider, super::time(environment))
         .with_protocol_versions(super::versions())?
@@ -48,6 +50,7 @@ pub(crate) fn configuration(
 struct PinnedKey {
     key: Option<KeyDigest>,
     provider: Arc<CryptoProvider>,
+    trace: Trace,
 }
 
 impl ServerCertVerifier for PinnedKey {
@@ -61,7 +64,16 @@ impl ServerCertVerifier for PinnedKey {
     ) -> Result<ServerCertVerified, Error> {
         let found = Certificate::from_der(end_entity).map_err(|_| CertificateError::BadEncoding)?;
         // Other kinds of keys fail at the signature, for which one scheme is offered.
-        if self.key.is_none_or(|key| found.key == key) || !holds(Defence::SpkiPin) {
+        let is_pinned = self.key.is_none_or(|key| found.key == key);
+        tell_extra(&self.trace, end_entity);
+        self.trace.tell("verification", || {
+            let against = match self.key {
+                Some(_) => "the key in the code",
+                None => "nothing yet: the typed code decides",
+            };
+            vec![("against", against.into()), ("passed", is_pinned.into())]
+        });
+        if is_pinned || !holds(Defence::SpkiPin) {
             Ok(ServerCertVerified::assertion())
         } else {
             Err(CertificateError::ApplicationVerificationFailure.into())

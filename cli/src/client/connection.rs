@@ -1,0 +1,237 @@
+//! HTTP over a verified channel: one connection an address, HTTP/2 or 1.1 as the handshake agreed.
+//!
+//! Requests go over the very connection that `--debug-tls` and `status` describe. There is no proxy,
+//! no redirect, no pool and no second try behind anybody's back.
+
+use std::{error::Error, net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use healthsync_pairing::tls::{
+    channel::{Channel, Heard},
+    client::Shown,
+    failure::{self, Failure, Phase, Subject},
+    trace::Trace,
+};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    HeaderMap, Request, Response, StatusCode,
+    body::Incoming,
+    client::conn::{http1, http2},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{task::JoinHandle, time::timeout};
+
+/// How much of an answer may be under way (HTTP/2 flow control).
+const WINDOW: u32 = 4 << 20;
+
+/// How long a connection that failed may take to say why.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) address: SocketAddr,
+    /// What was negotiated.
+    pub(super) shown: Shown,
+    heard: Heard,
+    sender: Sender,
+    driver: JoinHandle<Result<(), hyper::Error>>,
+    silence: Duration,
+    trace: Trace,
+}
+
+#[derive(Debug)]
+enum Sender {
+    One(http1::SendRequest<Full<Bytes>>),
+    Two(http2::SendRequest<Full<Bytes>>),
+}
+
+/// An answer, and who gave it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    response: Response<Incoming>,
+    /// Where it came from.
+    pub(crate) address: SocketAddr,
+    silence: Duration,
+    heard: Heard,
+}
+
+/// Why an exchange on an open connection broke off.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// What TLS or TCP said, if either said something clear.
+    pub(super) reason: Option<Failure>,
+    /// Nothing came in time.
+    pub(super) silent: bool,
+    /// What HTTP said.
+    pub(super) source: Option<hyper::Error>,
+}
+
+impl Connection {
+    /// Begins to speak HTTP.
+    pub(super) async fn new(
+        channel: Channel,
+        address: SocketAddr,
+        silence: Duration,
+        trace: &Trace,
+    ) -> Result<Self, Broken> {
+        let (heard, shown) = (channel.heard(), channel.shown().clone());
+        let broken = |error| Broken::new(error, &heard);
+        let io = TokioIo::new(channel);
+        let (sender, driver) = if shown.alpn.as_deref() == Some("h2") {
+            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+                .initial_stream_window_size(WINDOW)
+                .initial_connection_window_size(WINDOW)
+                .handshake(io)
+                .await
+                .map_err(broken)?;
+            (Sender::Two(sender), tokio::spawn(connection))
+        } else {
+            let (sender, connection) = http1::handshake(io).await.map_err(broken)?;
+            (Sender::One(sender), tokio::spawn(connection))
+        };
+        Ok(Self {
+            address,
+            shown,
+            heard,
+            sender,
+            driver,
+            silence,
+            trace: trace.clone(),
+        })
+    }
+
+    /// Whether another request can be sent.
+    pub(super) async fn is_open(&mut self) -> bool {
+        let ready = match &mut self.sender {
+            Sender::One(sender) => sender.ready().await,
+            Sender::Two(sender) => sender.ready().await,
+        };
+        ready.is_ok() && !self.driver.is_finished()
+    }
+
+    /// Sends a request whose URI has path and query alone; `authority` is the server's name.
+    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Broken> {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let version = self.version();
+        self.trace.tell("http-request", || {
+            vec![
+                ("version", version.into()),
+                ("method", method.as_str().into()),
+                ("path", path.into()),
+            ]
+        });
+        let answer = timeout(self.silence, async {
+            match &mut self.sender {
+                Sender::One(sender) => sender.send_request(request).await,
+                Sender::Two(sender) => sender.send_request(request).await,
+            }
+        });
+        let response = match answer.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(self.last_words(error).await),
+            Err(_) => return Err(Broken::silent(&self.heard)),
+        };
+        self.trace.tell("http-response", || {
+            vec![
+                ("version", format!("{:?}", response.version()).into()),
+                ("status", u64::from(response.status().as_u16()).into()),
+            ]
+        });
+        Ok(Answer {
+            response,
+            address: self.address,
+            silence: self.silence,
+            heard: self.heard.clone(),
+        })
+    }
+
+    /// Whether requests are made as HTTP/2 wants them.
+    pub(super) const fn is_http2(&self) -> bool {
+        matches!(self.sender, Sender::Two(_))
+    }
+
+    fn version(&self) -> &'static str {
+        match self.sender {
+            Sender::One(_) => "HTTP/1.1",
+            Sender::Two(_) => "HTTP/2.0",
+        }
+    }
+
+    /// Why the server hung up the connection knows better than the request.
+    async fn last_words(&mut self, error: hyper::Error) -> Broken {
+        let driven = timeout(LAST_WORDS, &mut self.driver).await;
+        let mut broken = Broken::new(error, &self.heard);
+        if broken.reason.is_none()
+            && let Ok(Ok(Err(reason))) = driven
+        {
+            broken.reason = failure::cause(&reason);
+        }
+        broken
+    }
+}
+
+impl Answer {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// The next part of the body; `None` at its end.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Broken> {
+        loop {
+            let frame = timeout(self.silence, self.response.body_mut().frame()).await;
+            match frame {
+                Err(_) => return Err(Broken::silent(&self.heard)),
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(error))) => return Err(Broken::new(error, &self.heard)),
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Ok(Some(bytes));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Broken {
+    fn new(error: hyper::Error, heard: &Heard) -> Self {
+        Self {
+            reason: heard.failure().or_else(|| failure::cause(&error)),
+            silent: false,
+            source: Some(error),
+        }
+    }
+
+    fn silent(heard: &Heard) -> Self {
+        Self {
+            reason: heard.failure(),
+            silent: true,
+            source: None,
+        }
+    }
+
+    /// As a cause, where no second look found a better one.
+    pub(super) fn into_failure(self) -> Failure {
+        if let Some(reason) = self.reason {
+            return reason;
+        }
+        let (code, message) = if self.silent {
+            ("ETIMEDOUT", "the server did not answer in time (HTTP)")
+        } else {
+            ("ECONNRESET", "the connection broke off")
+        };
+        let mut failure = Failure::new(code, Subject::Server, message).in_phase(Phase::Exchange);
+        failure.source = self.source.map(|error| {
+            let inner = error
+                .source()
+                .map_or_else(|| error.to_string(), ToString::to_string);
+            inner.into()
+        });
+        failure
+    }
+}
