@@ -92,7 +92,7 @@ impl Channel {
 }
 
 /// An alert that ended a handshake or a connection: the peer's, or the one that we sent for it.
-pub(super) fn tell_alert(reason: &rustls::Error, trace: &Trace) {
+pub(crate) fn tell_alert(reason: &rustls::Error, trace: &Trace) {
     let (direction, alert) = match reason {
         rustls::Error::AlertReceived(alert) => ("received", *alert),
         rustls::Error::InvalidCertificate(why) => ("sent", AlertDescription::from(why.clone())),

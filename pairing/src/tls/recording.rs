@@ -27,7 +27,7 @@ pub struct Recording<S> {
 }
 
 impl<S> Recording<S> {
-    pub(super) fn new(inner: S, trace: Trace) -> Self {
+    pub(crate) fn new(inner: S, trace: Trace) -> Self {
         Self {
             inner,
             trace,
