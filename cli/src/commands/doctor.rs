@@ -153,6 +153,7 @@ fn certificates(credentials: &ClientCredentials, settings: &Settings) -> Checked
             "this computer's certificate",
         ),
     ] {
+        let validity_ended = validity == Validity::Expired;
         let (code, said) = match validity {
             Validity::Valid => continue,
             Validity::Expired => ("CERT_HAS_EXPIRED", format!("{what} has expired")),
@@ -165,7 +166,15 @@ fn certificates(credentials: &ClientCredentials, settings: &Settings) -> Checked
                 format!("{what} does not hold: {why}"),
             ),
         };
-        return Err(Failure::new(code, subject, &said).into());
+        let error = CliError::from(Failure::new(code, subject, &said));
+        let leaf = Certificate::from_der(&credentials.leaf);
+        if subject == Subject::Client
+            && validity_ended
+            && leaf.is_ok_and(|leaf| renewal::is_in_grace(&leaf, now))
+        {
+            return Err(error.with_hint("run `healthsync cert renew`: it is not too late"));
+        }
+        return Err(error);
     }
     let Ok(leaf) = Certificate::from_der(&credentials.leaf) else {
         return Ok(((), Outcome::Good("they hold".to_owned())));

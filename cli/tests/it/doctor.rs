@@ -108,10 +108,13 @@ fn what_is_wrong_at_home() {
         "healthsync config reset",
     );
 
-    let lab = Lab::made(-400 * DAY, -366 * DAY);
-    let outcome = lab.at(address).run(&["doctor"]);
-    let told = verdict(&outcome, 3, "CERT_HAS_EXPIRED", "healthsync unpair");
-    assert_eq!(told["subject"], "client");
+    // It can be renewed for 90 days after its end.
+    for (made, command) in [(-366, "healthsync cert renew"), (-460, "healthsync unpair")] {
+        let lab = Lab::made(-500 * DAY, made * DAY);
+        let outcome = lab.at(address).run(&["doctor"]);
+        let told = verdict(&outcome, 3, "CERT_HAS_EXPIRED", command);
+        assert_eq!(told["subject"], "client");
+    }
     let lab = Lab::made(DAY, DAY);
     let outcome = lab.at(address).run(&["doctor"]);
     let told = verdict(&outcome, 3, "CERT_NOT_YET_VALID", "date");

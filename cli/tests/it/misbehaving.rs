@@ -255,9 +255,9 @@ fn a_client_that_is_refused() {
     let expired = Some(Error::InvalidCertificate(CertificateError::Expired));
     for (made, code, cause) in [
         (
-            -366 * DAY,
+            -460 * DAY,
             "CERT_HAS_EXPIRED",
-            "this computer's certificate has expired",
+            "this computer's certificate ended on",
         ),
         (10 * DAY, "CERT_NOT_YET_VALID", "not yet valid"),
         (
@@ -266,7 +266,7 @@ fn a_client_that_is_refused() {
             "the clocks of the two computers differ",
         ),
     ] {
-        let lab = Lab::made(-400 * DAY, made);
+        let lab = Lab::made(-500 * DAY, made);
         let tls = lab.tls(&[lab.leaf(0)], expired.clone(), &["http/1.1"]);
         let outcome = status(&lab, serve_tls(tls, ""));
         failed(&outcome, 3, code, "client", &[cause], "healthsync");

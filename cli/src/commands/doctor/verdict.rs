@@ -39,13 +39,21 @@ impl Verdict {
             }
             next = cause.source();
         }
+        let hint = error.hint();
+        let is_late = hint
+            .as_deref()
+            .is_some_and(|hint| hint.starts_with("run `healthsync cert renew`"));
         Self {
             healthy: false,
             code: error.code(),
             subject: error.subject(),
             text: told.join(": "),
-            command: command(error.code(), error.subject()),
-            hint: error.hint(),
+            command: if is_late {
+                "healthsync cert renew"
+            } else {
+                command(error.code(), error.subject())
+            },
+            hint,
         }
     }
 
