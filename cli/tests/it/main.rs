@@ -100,3 +100,5 @@ mod surface;
 mod terminal;
 #[cfg(unix)]
 mod typed_code;
+#[cfg(unix)]
+mod unanswered;

@@ -18,7 +18,6 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{
-    client::Shown,
     failure::{Failure, Phase, alert_name, cause, find},
     hello,
     recording::Recording,
@@ -33,6 +32,23 @@ pub struct Channel {
     heard: Heard,
     trace: Trace,
     closed: bool,
+}
+
+/// What one connection showed; every claim of `status` comes from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// `TLSv1.3`.
+    pub version: String,
+    /// `TLS_AES_256_GCM_SHA384`.
+    pub cipher_suite: String,
+    /// `X25519MLKEM768`.
+    pub group: String,
+    /// `h2`.
+    pub alpn: Option<String>,
+    /// The server's leaf, DER.
+    pub server_leaf: Vec<u8>,
+    /// The server asked for our certificate and went on after having seen it.
+    pub client_authenticated: bool,
 }
 
 /// Why TLS ended a connection, if it did. It outlives the channel.

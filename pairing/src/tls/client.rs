@@ -1,5 +1,7 @@
 //! The client's configuration, and the one way to a connection.
 
+mod look;
+
 use std::{
     net::SocketAddr,
     sync::{
@@ -15,12 +17,13 @@ use rustls::{
     pki_types::ServerName,
 };
 use tokio::{
-    io::AsyncReadExt as _,
     net::TcpStream,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tokio_rustls::TlsConnector;
 
+pub use self::look::{look, look_again};
+pub use super::channel::Shown;
 use super::{
     channel::{Channel, tell_alert},
     failure::{Failure, Phase, Subject, cause, find, of_io},
@@ -31,9 +34,6 @@ use super::{
     watched::{Asked, Told},
 };
 use crate::{credentials::ClientCredentials, environment::Environment, id::PairId};
-
-/// How long a server that refuses us may take to say so.
-const SECOND_LOOK: Duration = Duration::from_millis(300);
 
 /// Mutual TLS with exactly this pair's server: the pinned CA alone is trusted, its profile and
 /// dates are checked too; ALPN `h2` and `http/1.1`. No tickets, no resumption, no early data.
@@ -236,66 +236,6 @@ fn broken(error: &std::io::Error, stream: &Recording<TcpStream>, trace: &Trace) 
             .with_source(error.to_string().into())
         }
     })
-}
-
-/// What one connection showed; every claim of `status` comes from here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
-    /// `TLSv1.3`.
-    pub version: String,
-    /// `TLS_AES_256_GCM_SHA384`.
-    pub cipher_suite: String,
-    /// `X25519MLKEM768`.
-    pub group: String,
-    /// `h2`.
-    pub alpn: Option<String>,
-    /// The server's leaf, DER.
-    pub server_leaf: Vec<u8>,
-    /// The server asked for our certificate and went on after having seen it.
-    pub client_authenticated: bool,
-}
-
-/// Opens a connection of its own to `address`, sends nothing, reads once: shows what was
-/// negotiated, or gives the reason, also the alert that an HTTP client loses.
-pub async fn look(
-    configuration: Arc<ClientConfig>,
-    pair: &PairId,
-    address: SocketAddr,
-    within: Duration,
-) -> Result<Shown, Failure> {
-    look_again(configuration, pair, address, within, &Trace::off()).await
-}
-
-/// The same, telling each step.
-pub async fn look_again(
-    configuration: Arc<ClientConfig>,
-    pair: &PairId,
-    address: SocketAddr,
-    within: Duration,
-    trace: &Trace,
-) -> Result<Shown, Failure> {
-    let mut channel = dial(configuration, pair, address, within, trace).await?;
-    let mut byte = [0_u8; 1];
-    match timeout(SECOND_LOOK, channel.read(&mut byte)).await {
-        // Silence, or the first bytes of HTTP/2: we are in.
-        Err(_) | Ok(Ok(1..)) => {}
-        Ok(Ok(0)) => {
-            return Err(Failure::new(
-                "ECONNRESET",
-                Subject::Server,
-                "the server closed the connection after the handshake",
-            )
-            .in_phase(Phase::Exchange));
-        }
-        Ok(Err(error)) => {
-            return Err(channel
-                .heard()
-                .failure()
-                .or_else(|| cause(&error))
-                .unwrap_or_else(|| reset(&error, Phase::Exchange)));
-        }
-    }
-    Ok(channel.shown().clone())
 }
 
 /// The credentials cannot make a configuration.

@@ -44,7 +44,7 @@ async fn renew_with(host: &Host, present: &ClientCredentials, key: &NewKey) -> L
     let mut stream = connect(configuration, &present.pair, host.address, wait)
         .await
         .expect("a handshake");
-    let exporter = renewal::exporter(stream.get_ref().1).expect("an exporter");
+    let exporter = renewal::exporter(stream.connection()).expect("an exporter");
     let request = key.request(&exporter, &present.pair).expect("a request");
     let mut answer = Vec::new();
     let read = match stream.write_all(&request).await {
