@@ -37,6 +37,22 @@ fn json_is_as_published() {
     check("request", device.run(&["status", "--dry-run"]), 1);
     check("status", device.run(&["status", "--dry-run"]), 1);
     check("ping", device.run(&["ping", "--count", "2"]), 2);
+    check("doctor", device.run(&["doctor", "--no-mdns"]), 10);
+    check(
+        "doctor",
+        device.run(&["doctor", "--host", "127.0.0.1:9"]),
+        6,
+    );
+    check("error", device.run(&["status", "--host", "127.0.0.1:9"]), 1);
+    for words in [
+        &["status", "--debug-tls"][..],
+        &["status", "--debug-tls", "--host", "localhost:9"],
+    ] {
+        let mut told = device.run(words);
+        // The steps go to stderr, one a line.
+        told.stdout = std::mem::take(&mut told.stderr);
+        check("tls", told, 2);
+    }
     check("types", device.run(&["types"]), 10);
     check("types", device.run(&["types", "--format", "json"]), 1);
     check(
