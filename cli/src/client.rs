@@ -1,7 +1,7 @@
 //! Talking to the paired server over mutual TLS.
 //!
 //! `address` says where, `ask` sends, `answer` reads what the server refuses, `diagnose` finds out why
-//! there was no answer.
+//! there was no answer, `witness` looks at the server's audit log.
 
 mod address;
 mod answer;
@@ -12,6 +12,7 @@ mod diagnose;
 mod elsewhere;
 pub(crate) mod neighbour;
 mod renewal;
+mod witness;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -20,6 +21,7 @@ use healthsync_core::{
     time::rfc3339,
 };
 use healthsync_pairing::{
+    audit::Finding,
     certificate::Certificate,
     credentials::ClientCredentials,
     defence::{Defence, holds},
@@ -44,6 +46,7 @@ use crate::{
     config::{ConfigFile, Server, State},
     error::CliError,
     keys,
+    printer::Printer,
     settings::Settings,
 };
 
@@ -71,6 +74,9 @@ pub(crate) struct Link {
     environment: Environment,
     /// Is told each step of a connection.
     trace: Trace,
+    /// What a look at the server's audit log found.
+    audit: Option<Finding>,
+    printer: Printer,
     now: i64,
 }
 
@@ -146,6 +152,8 @@ impl Link {
             in_use: None,
             environment: settings.environment.clone(),
             trace,
+            audit: None,
+            printer: settings.printer,
             now: settings.environment.clock.now(),
         })
     }
@@ -205,14 +213,16 @@ impl Link {
     }
 
     /// Keeps what a verified handshake showed: the address that is good, the server's certificate.
-    fn saw(&mut self, address: SocketAddr, leaf: &[u8]) -> Result<(), CliError> {
+    fn saw(&mut self, address: SocketAddr, leaf: &[u8], answer: &Answer) -> Result<(), CliError> {
+        let head = self.witness(answer);
         let now = rfc3339(self.now.saturating_mul(1000));
         let expires = Certificate::from_der(&self.credentials.leaf)
             .map(|own| rfc3339(own.not_after.saturating_mul(1000)))
             .ok();
         let note = |server: &mut Server| {
             let is_new = server.saw(address, Some(leaf));
-            server.used(&now, expires.as_deref()) || is_new
+            let is_first = head.is_some_and(|head| server.witnessed(&head));
+            server.used(&now, expires.as_deref()) || is_new || is_first
         };
         if !note(&mut self.server) {
             return Ok(());
@@ -225,6 +235,18 @@ impl Link {
                 note(server);
             }
         })?;
+        Ok(())
+    }
+
+    /// Saves where the server's audit log ended, also when the last time was not long ago.
+    pub(crate) fn keep_witness(&self) -> Result<(), CliError> {
+        if let (Some(file), Some(head)) = (&self.file, self.server.audit_head()) {
+            file.update(|config| {
+                if let Some(server) = config.server_mut(&self.server.pair) {
+                    server.witnessed(&head);
+                }
+            })?;
+        }
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use healthsync_core::api::Code;
+use healthsync_pairing::audit::Head;
 use serde::{Deserialize, Serialize};
 
 use crate::{error::CliError, output};
@@ -76,6 +77,9 @@ pub(crate) struct Server {
         skip_serializing_if = "Option::is_none"
     )]
     pub(crate) leaf: Option<String>,
+    /// Where the server's audit log ended when it was last seen: place, hash and time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) audit_seen: Option<String>,
 }
 
 /// How far a pairing came.
@@ -185,6 +189,21 @@ impl Server {
             self.leaf = Some(hex(leaf));
         }
         before != (self.addresses.clone(), self.leaf.clone())
+    }
+
+    /// Where the server's audit log ended when it was last seen.
+    pub(crate) fn audit_head(&self) -> Option<Head> {
+        self.audit_seen.as_deref()?.parse().ok()
+    }
+
+    /// Takes note of where the log ends now. Returns whether it was never seen before.
+    pub(crate) fn witnessed(&mut self, head: &Head) -> bool {
+        let seen = self.audit_head();
+        // Another command may have seen more meanwhile.
+        if seen.is_none_or(|seen| seen.sequence < head.sequence) {
+            self.audit_seen = Some(head.to_string());
+        }
+        seen.is_none()
     }
 
     /// Takes note that the pair was used, with a certificate of ours that ends then. Returns
@@ -391,6 +410,7 @@ mod tests {
             last_used: None,
             certificate_expires: None,
             leaf: None,
+            audit_seen: None,
         }
     }
 

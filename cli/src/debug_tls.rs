@@ -102,6 +102,7 @@ mod tests {
             colour_err: false,
             out_terminal: false,
             progress: false,
+            width: None,
         };
         assert_eq!(
             line(&step, printer),

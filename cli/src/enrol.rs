@@ -318,6 +318,7 @@ fn keep<'a>(
         last_used: None,
         certificate_expires: None,
         leaf: None,
+        audit_seen: None,
     };
     let unfinished = Unfinished {
         store,

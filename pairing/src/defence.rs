@@ -47,6 +47,16 @@ defences! {
     AttemptLimit = "attempt-limit",
     /// Wrong typed codes are counted for the window, whoever sends them.
     AttemptsPerWindow = "attempts-per-window",
+    /// The chain of the audit log is computed with a key that `trust.db` does not hold.
+    AuditKey = "audit-key",
+    /// Each entry of the audit log is bound to the one before.
+    AuditLink = "audit-link",
+    /// A client takes a purge for an explanation only when the entry was old enough.
+    AuditPurgeAge = "audit-purge-age",
+    /// Where the audit log was purged is sealed with the key.
+    AuditSeal = "audit-seal",
+    /// A client compares the log's entry with the one that it saw.
+    AuditWitness = "audit-witness",
     /// A request names, as its authority, the pair of its connection and no other.
     AuthorityChecked = "authority-checked",
     /// Profile and dates of the CA itself are checked, which webpki leaves out.

@@ -1,9 +1,11 @@
 //! Who may talk to whom: pairing, certificates, keys, TLS.
 //!
-//! This crate knows no health data. It opens `trust.db` and the key file, and nothing else.
+//! This crate knows no health data (the words for types in scopes and in the [`audit`] log are given
+//! to it). It opens `trust.db` and the key file, and nothing else.
 //! TLS is configured in [`tls`] alone; certificates are made in [`ca`] and [`device`] alone.
 
 pub mod address;
+pub mod audit;
 pub mod ca;
 pub mod certificate;
 pub mod code;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use healthsync_core::store::{Store, StoreError};
-use healthsync_pairing::{environment::Environment, trust::Trust};
+use healthsync_pairing::{audit::Audit, environment::Environment, trust::Trust};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{config::DataFolder, error::ServerError, limits::Limits, rate::Limiter};
@@ -84,6 +84,11 @@ impl App {
     /// Device records and keys.
     pub const fn trust(&self) -> &Arc<Trust> {
         &self.parts.trust
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> &Audit {
+        self.parts.trust.audit()
     }
 
     /// Where the samples are.

@@ -94,6 +94,8 @@ pub enum Command {
     Pause,
     /// Let devices read again
     Resume,
+    /// Show what happened to the pairs, and who read what
+    Audit(Audit),
     /// Show what the running server does
     Status,
     /// Show the version
@@ -223,6 +225,30 @@ pub struct Allow {
     /// Lift all limits
     #[arg(long, conflicts_with_all = ["types", "origin"])]
     pub all: bool,
+}
+
+/// Options of `audit`.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Audit {
+    /// What else than to list.
+    #[command(subcommand)]
+    pub what: Option<AuditCommand>,
+
+    /// Only entries from this time on: `2026-01-07`, `2026-01-07T10:00`, `today`, `yesterday`
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+
+    /// Only entries of this device, by name or pair id as `pairs` shows them
+    #[arg(long, value_name = "NAME")]
+    pub pair: Option<String>,
+}
+
+/// What can be done with the audit log but listing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum AuditCommand {
+    /// Check that no entry was changed or deleted
+    Verify,
 }
 
 /// A name between commas.
@@ -359,6 +385,14 @@ mod tests {
             (
                 "healthsync-server pair --types steps,",
                 ErrorKind::ValueValidation,
+            ),
+            (
+                "healthsync-server audit --since today verify",
+                ErrorKind::ArgumentConflict,
+            ),
+            (
+                "healthsync-server audit repair",
+                ErrorKind::InvalidSubcommand,
             ),
             (
                 "healthsync-server status --quiet --verbose",

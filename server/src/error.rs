@@ -2,7 +2,9 @@
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
-use healthsync_core::{api::Code, kind::UnknownKind, report::Hint, store::StoreError};
+use healthsync_core::{
+    api::Code, kind::UnknownKind, report::Hint, store::StoreError, time::InvalidTime,
+};
 use healthsync_pairing::{keystore::KeyStoreError, trust::TrustError};
 
 use crate::{
@@ -44,6 +46,9 @@ pub enum ServerError {
     /// No address that a device could dial.
     #[error(transparent)]
     Address(#[from] NoAddress),
+    /// The audit log can only be checked with its key.
+    #[error("the audit log can only be checked with its key, which the running server holds")]
+    AuditKeyNeeded,
     /// The server's own configuration file.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -98,6 +103,9 @@ pub enum ServerError {
     /// The store.
     #[error("could not use the store {path:?}", path = .0)]
     Store(PathBuf, #[source] StoreError),
+    /// Not a time.
+    #[error(transparent)]
+    Time(#[from] InvalidTime),
     /// Device records.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -117,7 +125,9 @@ impl ServerError {
             | Self::NotSixDigits
             | Self::PairingCodeInArguments
             | Self::PassphraseInArguments
-            | Self::Settings(_) => ExitStatus::Usage,
+            | Self::Settings(_)
+            | Self::Time(_) => ExitStatus::Usage,
+            Self::AuditKeyNeeded => ExitStatus::NotReachable,
             Self::Control(error) if error.is_unreachable() => ExitStatus::NotReachable,
             _ => ExitStatus::Failed,
         }
@@ -128,6 +138,7 @@ impl Hint for ServerError {
     fn code(&self) -> &'static str {
         match self {
             Self::Address(error) => error.code(),
+            Self::AuditKeyNeeded => "SERVER_NOT_RUNNING",
             Self::Config(error) => error.code(),
             Self::Control(error) => error.code(),
             Self::Import(error) => error.code(),
@@ -147,6 +158,7 @@ impl Hint for ServerError {
             Self::Runtime(_) => "RUNTIME_FAILED",
             Self::Settings(error) => error.code(),
             Self::Store(_, error) => error.code(),
+            Self::Time(_) => Code::InvalidRange.as_str(),
             Self::Trust(error) => error.code(),
             Self::UnknownType(_) => Code::UnknownType.as_str(),
         }
@@ -155,6 +167,11 @@ impl Hint for ServerError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Address(error) => error.hint(),
+            Self::AuditKeyNeeded => Some(
+                "start it with `healthsync-server start`; `healthsync-server audit` lists the entries \
+                 without it"
+                    .to_owned(),
+            ),
             Self::Config(error) => error.hint(),
             Self::Control(error) => error.hint(),
             Self::CrlFile(error) => error.hint(),
@@ -178,6 +195,9 @@ impl Hint for ServerError {
             Self::Remote(told) => told.hint.clone(),
             Self::Settings(error) => error.hint(),
             Self::Store(_, error) => error.hint(),
+            Self::Time(_) => Some(
+                "write it as 2026-01-07, 2026-01-07T10:00, `today` or `yesterday`".to_owned(),
+            ),
             Self::Trust(error) => error.hint(),
             Self::UnknownType(unknown) => Some(match &unknown.nearest {
                 Some(nearest) => format!("did you mean `{nearest}`?"),

@@ -19,6 +19,7 @@ use axum::{
 };
 use healthsync_core::api::{self, Code};
 use healthsync_pairing::{
+    audit::Event,
     defence::{Defence, holds},
     id::PairId,
     trust::{Peer, Refusal},
@@ -27,7 +28,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::{sync::watch, time::Instant};
 use tower::ServiceExt as _;
 
-use crate::{app::App, permit::Permit, refusal::ApiError};
+use crate::{app::App, permit::Permit, refusal::ApiError, witness::Witness};
 
 /// Header of every answer: finds its line in the server's log.
 pub const REQUEST_ID: &str = "healthsync-request-id";
@@ -151,6 +152,8 @@ pub async fn pass(
         request.uri().to_string()
     };
     let claims = Claims::of(&request);
+    let reads = claims.reads;
+    let mut witness = Some(Witness::of(&app, request.headers()));
     let mut response = match check(&app, &guest, claims).await {
         Ok(permit) => {
             let mut request = request;
@@ -164,9 +167,18 @@ pub async fn pass(
                 Err(never) => match never {},
             }
         }
-        Err(error) => error.into_response(),
+        Err(error) => {
+            witness = None;
+            error.into_response()
+        }
     };
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        if let Some(event) = reads
+            && matches!(error.code, Code::Locked | Code::RateLimited)
+        {
+            app.audit()
+                .note_repeated(event, guest.peer.pair, error.code.as_str());
+        }
         if let Some(reason) = &error.internal {
             tracing::error!(request = id, reason, "a request failed");
         }
@@ -191,6 +203,9 @@ pub async fn pass(
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
     }
+    if let Some(witness) = witness {
+        witness.testify(headers).await;
+    }
     response.map(|body| Watched { body, in_flight })
 }
 
@@ -207,6 +222,8 @@ struct Claims {
     is_ack: bool,
     /// It is about the caller's own pair.
     concerns_the_pair: bool,
+    /// What the audit log calls it, if it reads samples.
+    reads: Option<Event>,
     /// It reads no samples, so it is answered while the server is paused.
     reads_nothing: bool,
 }
@@ -222,6 +239,12 @@ impl Claims {
             concerns_the_pair,
             reads_nothing: concerns_the_pair
                 || [api::STATUS, api::WHOAMI].contains(&request.uri().path()),
+            reads: match request.uri().path() {
+                api::DATA => Some(Event::ReadData),
+                api::SAMPLES => Some(Event::ReadSamples),
+                api::TYPES => Some(Event::ReadTypes),
+                _ => None,
+            },
             is_ack: request.method() == Method::POST && request.uri().path() == api::PAIR_ACK,
         }
     }

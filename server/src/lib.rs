@@ -31,3 +31,4 @@ pub mod routes;
 pub mod settings;
 pub mod strangers;
 pub mod withheld;
+pub mod witness;

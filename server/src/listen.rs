@@ -13,6 +13,7 @@ use std::{
 use axum::Router;
 use healthsync_core::report::Hint;
 use healthsync_pairing::{
+    audit::{Event, Note},
     defence::{Defence, holds},
     id::PairId,
     tls::door::{self, Entered, Turned},
@@ -144,6 +145,7 @@ pub async fn run(listeners: Vec<TcpListener>, app: Arc<App>, shutdown: impl Futu
         app,
     };
     let door = Arc::new(door);
+    door.app.audit().note(Note::new(Event::ServerStarted));
     let accepting = TaskTracker::new();
     for listener in listeners {
         accepting.spawn(Arc::clone(&door).accept(listener));
@@ -159,6 +161,12 @@ pub async fn run(listeners: Vec<TcpListener>, app: Arc<App>, shutdown: impl Futu
         .is_err()
     {
         tracing::warn!("some connections did not end in time");
+    }
+    let audit = door.app.audit();
+    audit.note_counted();
+    audit.note(Note::new(Event::ServerStopped));
+    if let Err(error) = audit.settle().await {
+        tracing::error!(%error, "the audit log lacks its last entries");
     }
 }
 

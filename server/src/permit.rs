@@ -156,7 +156,7 @@ fn list(words: Option<&[String]>) -> String {
 }
 
 /// A selector as the record keeps it.
-fn word(selector: &Selector) -> String {
+pub(crate) fn word(selector: &Selector) -> String {
     match &selector.category {
         Some(category) => format!("{}:{category}", selector.kind),
         None => selector.kind.to_string(),

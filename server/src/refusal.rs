@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use healthsync_core::api::{Code, ErrorBody};
-use healthsync_pairing::trust::Refusal;
+use healthsync_pairing::{audit::AuditError, trust::Refusal};
 
 use crate::{error::ServerError, gate::REQUEST_ID};
 
@@ -128,6 +128,16 @@ impl ApiError {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+impl From<AuditError> for ApiError {
+    fn from(error: AuditError) -> Self {
+        Self {
+            code: Code::AuditFailed,
+            message: "the server cannot write its audit log, so nothing may be read".to_owned(),
+            ..Self::internal(&error)
+        }
     }
 }
 

@@ -66,6 +66,7 @@ fn words(code: Code) -> &'static str {
         Code::RateLimited => "too many requests in a short time",
         Code::Internal => "the server made a mistake",
         Code::StoreUnavailable => "the server cannot read its store at the moment",
+        Code::AuditFailed => "the server cannot write its audit log, so it lets nobody read",
         Code::CertRevoked => "the server has revoked this computer's access",
         _ => "the server refused the request",
     }

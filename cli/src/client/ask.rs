@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, fmt::Write as _, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use healthsync_core::api::{Code, ErrorBody};
+use healthsync_core::api::{AUDIT_SEEN, Code, ErrorBody};
 use healthsync_pairing::{
     defence::{Defence, holds},
     discovery::Recognizer,
@@ -187,7 +187,7 @@ impl Link {
         // The next request goes there at once.
         self.addresses.retain(|known| *known != address);
         self.addresses.insert(0, address);
-        self.saw(address, &connection.shown.server_leaf)?;
+        self.saw(address, &connection.shown.server_leaf, &answer)?;
         self.http = Some(connection);
         if answer.status().is_success() {
             return Ok(answer);
@@ -216,6 +216,9 @@ impl Link {
             request.uri(path).header(header::HOST, authority)
         };
         request = request.header(header::ACCEPT, question.accept.unwrap_or("*/*"));
+        if let Some(seen) = self.question() {
+            request = request.header(AUDIT_SEEN, seen);
+        }
         request.body(Full::default()).map_err(|error| {
             CliError::new(Code::Internal, "the request could not be made").because(error)
         })

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use healthsync_core::api::{self, Status};
+use healthsync_core::api::{self, Code, Status};
 use healthsync_pairing::{
+    audit::{Finding, Head},
     certificate::{Certificate, Validity, check_ca, check_leaf},
     tls::client::Shown,
 };
@@ -15,7 +16,7 @@ use crate::{
     client::Link,
     error::CliError,
     known,
-    printer::{Look, foreign, grouped},
+    printer::{Look, Printer, foreign, grouped},
     settings::Settings,
 };
 
@@ -35,18 +36,18 @@ pub(crate) async fn run(args: &args::Status, settings: &Settings) -> Result<(), 
     let latency = begun.elapsed();
     known::note(settings, &link.server.pair, &status.enabled_types);
     // Of the very connection that answered.
-    let shown = link.shown().cloned().ok_or_else(|| {
-        CliError::new(
-            api::Code::Econnreset,
-            "the connection ended with its answer",
-        )
-    })?;
+    let shown = link
+        .shown()
+        .cloned()
+        .ok_or_else(|| CliError::new(Code::Econnreset, "the connection ended with its answer"))?;
     let now = settings.environment.clock.now();
     let proof = Proof::new(&shown, &link, now);
     warn_if_late(&link.credentials, settings);
+    link.keep_witness()?;
+    let log = AuditLog::new(&link);
 
     if printer.json {
-        return printer.object(&json!({
+        printer.object(&json!({
             "server": link.server.name,
             "pair": link.server.pair,
             "address": address.to_string(),
@@ -67,7 +68,9 @@ pub(crate) async fn run(args: &args::Status, settings: &Settings) -> Result<(), 
             "serverTime": status.server_time,
             "samples": status.samples,
             "enabledTypes": status.enabled_types,
-        }));
+            "audit": log.json(),
+        }))?;
+        return log.outcome();
     }
     let yes = |good: bool| {
         if good {
@@ -115,12 +118,65 @@ pub(crate) async fn run(args: &args::Status, settings: &Settings) -> Result<(), 
                 status.enabled_types.len()
             ),
         ),
+        ("Audit log", log.words(printer)),
         ("Pair", link.server.pair.clone()),
     ];
     for (label, value) in lines {
         printer.line(&format!("{label:<20}{value}"))?;
     }
-    Ok(())
+    log.outcome()
+}
+
+/// What this computer can say about the server's audit log.
+#[derive(Debug)]
+struct AuditLog {
+    finding: Option<Finding>,
+    /// The place that is kept.
+    head: Option<Head>,
+}
+
+impl AuditLog {
+    fn new(link: &Link) -> Self {
+        Self {
+            finding: link.audit(),
+            head: link.server.audit_head(),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let sequence = self.head.map(|head| head.sequence);
+        match self.finding {
+            Some(Finding::Rewritten(why)) => json!({
+                "state": "rewritten",
+                "code": Code::AuditRewritten.as_str(),
+                "why": why.to_string(),
+                "seen": sequence,
+            }),
+            Some(Finding::Intact) => json!({"state": "intact", "seen": sequence}),
+            Some(Finding::First) | None => json!({"state": "first", "seen": sequence}),
+        }
+    }
+
+    fn words(&self, printer: Printer) -> String {
+        let place = self.head.map_or(0, |head| head.sequence);
+        match self.finding {
+            Some(Finding::Rewritten(why)) => format!(
+                "{}: of entry {place}, {why} ({})",
+                printer.paint("REWRITTEN", Look::Red),
+                Code::AuditRewritten
+            ),
+            Some(Finding::Intact) => format!("as last seen, and on to entry {place}"),
+            Some(Finding::First) | None => format!("seen for the first time, entry {place}"),
+        }
+    }
+
+    /// A log that was rewritten is a failure of trust; the report has told it already.
+    fn outcome(&self) -> Result<(), CliError> {
+        match self.finding {
+            Some(Finding::Rewritten(_)) => Err(CliError::answer(Code::AuditRewritten.exit())),
+            Some(Finding::First | Finding::Intact) | None => Ok(()),
+        }
+    }
 }
 
 /// What was checked, computed from the connection that was just open.

@@ -27,6 +27,8 @@ mod refused_for_real;
 
 // The server runs on Unix.
 #[cfg(unix)]
+mod audit;
+#[cfg(unix)]
 mod bad_input;
 #[cfg(unix)]
 mod canaries;

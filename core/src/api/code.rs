@@ -101,6 +101,9 @@ codes! {
     /// The store cannot be read at the moment.
     StoreUnavailable = "STORE_UNAVAILABLE", Some(503), 1,
         "try again in a minute; run `healthsync-server status` on the server";
+    /// The audit log cannot be written, so nothing may be read.
+    AuditFailed = "AUDIT_FAILED", Some(503), 1,
+        "look into the log of `healthsync-server start`; check the free space of the data folder";
 
     // What a client meets on its way.
 
@@ -143,6 +146,9 @@ codes! {
     /// The certificate comes from an authority that this pair does not know.
     SelfSignedCertInChain = "SELF_SIGNED_CERT_IN_CHAIN", None, 3,
         "something intercepts the connection, or another server answers; check `--host`";
+    /// The server's audit log is not the one that this client saw.
+    AuditRewritten = "AUDIT_REWRITTEN", None, 3,
+        "ask the owner of the server whether `trust.db` was restored from a copy; `healthsync-server audit verify` checks the log there";
     /// The server got no certificate from this client.
     NoClientCertificate = "NO_CLIENT_CERTIFICATE", None, 3,
         "pair with `healthsync-server pair` on the server and `healthsync scan` here";

@@ -12,7 +12,7 @@ mod whoami;
 pub use self::{
     code::{Code, UnknownCode},
     samples::{DataRequest, DataResponse, SampleRecord, SamplesParams},
-    status::Status,
+    status::{AuditHead, Status},
     types::{TypeInfo, Types},
     whoami::{CertificateInfo, ScopeInfo, WhoAmI},
 };
@@ -40,6 +40,14 @@ pub const PAIR_RENEW: &str = "/api/v1/pair/renew";
 pub const PAIR: &str = "/api/v1/pair";
 /// Response header of [`SAMPLES`]: present when a limit cut the answer.
 pub const NEXT_CURSOR: &str = "healthsync-next-cursor";
+
+/// Request header: the place in the server's audit log that the client saw last.
+pub const AUDIT_SEEN: &str = "healthsync-audit-seen";
+/// Response header, if [`AUDIT_SEEN`] was sent: what stands at that place now.
+pub const AUDIT_ENTRY: &str = "healthsync-audit-entry";
+/// Response header of every answer to a paired device: the last entry of the audit log that is on
+/// the disk; its place, its hash and its time.
+pub const AUDIT_HEAD: &str = "healthsync-audit-head";
 
 /// Every error answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -27,6 +27,7 @@ use super::{
     transcript::{Transcript, equal},
 };
 use crate::{
+    audit::{Audit, Event, Note, OK},
     code::TypedCode,
     defence::{Defence, holds},
     id::KeyDigest,
@@ -70,6 +71,7 @@ pub(crate) struct Opening {
     pub(crate) key: KeyDigest,
     pub(crate) configuration: Arc<ServerConfig>,
     pub(crate) events: mpsc::Sender<HostEvent>,
+    pub(crate) audit: Audit,
 }
 
 struct Live {
@@ -77,6 +79,8 @@ struct Live {
     settings: Arc<Settings>,
     phase: Phase,
     told_of_another: bool,
+    /// Wrong digits and wrong typed codes so far.
+    spent: u64,
     waiting: Vec<Waiting>,
     closing: watch::Sender<Option<Closing>>,
 }
@@ -185,6 +189,7 @@ impl Desk {
             settings: Arc::new(settings),
             phase: Phase::Open,
             told_of_another: false,
+            spent: 0,
             waiting: Vec::new(),
             closing: watch::Sender::new(None),
         });
@@ -267,6 +272,7 @@ impl Desk {
         }
         *left -= 1;
         let left = *left;
+        live.spent += 1;
         if left == 0 {
             close(&mut state, "PAIRING_REFUSED", Closing::Other);
         } else {
@@ -338,6 +344,7 @@ fn close(state: &mut DeskState, code: &'static str, why: Closing) {
     if let Some(live) = state.live.take() {
         live.closing.send_replace(Some(why));
         live.tell(HostEvent::Closed { code });
+        live.note_closed(code);
         if let Phase::Deciding { decision, .. } = live.phase {
             drop(decision.send(Decision::Refused));
         }
@@ -348,6 +355,12 @@ impl Live {
     fn tell(&self, event: HostEvent) {
         // There is room for every event that a window can have. Nobody may be listening.
         drop(self.opening.events.try_send(event));
+    }
+
+    /// How the window ended; of what was tried in it, only the counts are kept.
+    fn note_closed(&self, result: &'static str) {
+        let closed = Note::new(Event::WindowClosed).ending(result);
+        self.opening.audit.note(closed.times(self.spent));
     }
 
     fn is_held_by(&self, holder: u64) -> bool {
@@ -464,6 +477,7 @@ impl Admission {
     /// the code, unless a device has the slot and the person a question to answer.
     pub(crate) fn count_wrong(&self, number: u8) {
         self.with(|live| {
+            live.spent += 1;
             let told = match live.opening.codes.wrong(number) {
                 Wrong::Counted => return,
                 Wrong::NewCode => HostEvent::NewCode,
@@ -513,6 +527,7 @@ impl Admission {
         }
         let live = state.live.take()?;
         live.closing.send_replace(Some(Closing::Used));
+        live.note_closed(OK);
         Some(live.opening.events)
     }
 

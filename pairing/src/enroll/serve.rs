@@ -23,6 +23,7 @@ use super::{
     wire::{FRAME_TIME, Wire, WireError, body},
 };
 use crate::{
+    audit::{Event, Note},
     defence::{Defence, holds},
     device::verify_p256,
     id::{KeyDigest, PairId},
@@ -89,6 +90,7 @@ where
         wire: Wire(stream),
         closing: admission.closing.clone(),
         admission,
+        asked: None,
     };
     let whole = async {
         // Who takes the slot leaves the queue, which also ends the wait for eviction: so the
@@ -111,6 +113,10 @@ where
             Ok(())
         }
         Err(fault) => {
+            if let Some(key) = exchange.asked {
+                let refused = Note::new(Event::PairingRefused).by(key);
+                trust.audit().note(refused.ending(fault.code));
+            }
             exchange.admission.give_up(fault.code);
             if fault.abort.is_some() {
                 exchange.wire.close(fault.abort.as_ref()).await;
@@ -125,6 +131,8 @@ struct Exchange<'a, S> {
     admission: Admission,
     wire: Wire<S>,
     closing: watch::Receiver<Option<Closing>>,
+    /// The key of the device that asked and got nothing yet.
+    asked: Option<KeyDigest>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
@@ -163,9 +171,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
             .map_err(|error| spoiled(&error))?;
         transcript.add(&f6);
 
+        let key = KeyDigest::of_spki(&enrol.spki);
+        self.asked = Some(key);
+        let asked = Note::new(Event::PairingAsked).by(key);
+        self.trust.audit().note(asked);
         let wanted = HostEvent::DigitsWanted {
             name: name.clone(),
-            key: KeyDigest::of_spki(&enrol.spki),
+            key,
             from,
             seconds: DECISION_SECONDS,
             replaces: replaced,
@@ -196,6 +208,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<'_, S> {
             tracing::error!(%error, code = error.code(), "the new pair could not be stored");
             INTERNAL
         })?;
+        self.asked = None;
+        let approved = Note::new(Event::PairingApproved).of(certificates.pair);
+        self.trust.audit().note(approved.by(key));
         let f7 = Issued {
             leaf: certificates.leaf,
             ca: certificates.ca,

@@ -5,7 +5,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use rustls::{ServerConfig, server::Acceptor};
+use rustls::{CertificateError, ServerConfig, server::Acceptor};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
@@ -15,6 +15,7 @@ use tokio_rustls::{LazyConfigAcceptor, StartHandshake, server::TlsStream};
 
 use super::{PAIRING, RENEWAL, server::Errand};
 use crate::{
+    audit::Event,
     certificate::Certificate,
     defence::{Defence, holds},
     enroll::{desk::Admission, serve::serve, transcript::EXPORTER_LABEL},
@@ -108,12 +109,14 @@ pub async fn enter(
         }
         Purpose::Data { .. } => {
             let configuration = configuration(trust, pair, Errand::Data).await;
-            let (stream, peer) = known(start, configuration, accepted, purpose, from).await?;
+            let (stream, peer) =
+                known(trust, start, configuration, accepted, purpose, from).await?;
             Ok(Entered::Data { stream, peer })
         }
         Purpose::Renewal => {
             let configuration = configuration(trust, pair, Errand::Renewal).await;
-            let (stream, peer) = known(start, configuration, accepted, purpose, from).await?;
+            let (stream, peer) =
+                known(trust, start, configuration, accepted, purpose, from).await?;
             Ok(Entered::Renewal { stream, peer })
         }
         Purpose::Unknown => {
@@ -139,6 +142,28 @@ impl Turned {
         Self {
             reason,
             source: None,
+        }
+    }
+
+    /// What the audit log calls it.
+    fn code(&self) -> &'static str {
+        let found = self.source.as_deref().and_then(|source| {
+            let error = source.downcast_ref::<io::Error>()?;
+            error.get_ref()?.downcast_ref::<rustls::Error>()
+        });
+        match found {
+            Some(rustls::Error::NoCertificatesPresented) => "NO_CLIENT_CERTIFICATE",
+            Some(rustls::Error::InvalidCertificate(error)) => match error {
+                CertificateError::Revoked => "CERT_REVOKED",
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                    "CERT_HAS_EXPIRED"
+                }
+                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                    "CERT_NOT_YET_VALID"
+                }
+                _ => "CERT_NOT_TRUSTED",
+            },
+            _ => "HANDSHAKE_FAILED",
         }
     }
 
@@ -234,6 +259,7 @@ async fn configuration(
 /// The handshake of a paired client: who it is comes from the certificate that it proved, and from
 /// nothing else.
 async fn known(
+    trust: &Trust,
     start: StartHandshake<TcpStream>,
     configuration: Result<(PairId, Arc<ServerConfig>), (u8, Turned)>,
     accepted: Instant,
@@ -247,7 +273,14 @@ async fn known(
             return Err(turned);
         }
     };
-    let stream = finish(start, configuration, accepted, purpose).await?;
+    let stream = match finish(start, configuration, accepted, purpose).await {
+        Ok(stream) => stream,
+        Err(turned) => {
+            let audit = trust.audit();
+            audit.note_repeated(Event::HandshakeFailed, pair, turned.code());
+            return Err(turned);
+        }
+    };
     let chain = stream.get_ref().1.peer_certificates();
     let leaf = chain
         .and_then(|chain| Certificate::from_der(chain.first()?).ok())

@@ -22,6 +22,7 @@ use rustls::{
 
 use super::{server::Errand, unix_time};
 use crate::{
+    audit::{Event, Note},
     certificate::{Certificate, Validity, check_ca},
     defence::{Defence, holds},
     environment::{Clock, Environment},
@@ -108,6 +109,8 @@ impl PairVerifier {
                 match promoted {
                     Ok(true) => {
                         tracing::info!(%pair, "a device uses its new key: the old one is retired");
+                        let changed = Note::new(Event::KeyChanged).of(pair).by(leaf.key);
+                        self.registry.audit().note(changed);
                         Ok(())
                     }
                     // Somebody else was faster: the record tells.
@@ -126,11 +129,15 @@ impl PairVerifier {
             Some(Place::Retired) if !holds(Defence::RetiredKeys) => Err(refused),
             Some(Place::Retired) => {
                 match self.registry.suspend(&pair) {
-                    Ok(true) => tracing::warn!(
-                        %pair,
-                        key = %leaf.key,
-                        "a retired key was used: somebody has a copy of it; the pair is suspended"
-                    ),
+                    Ok(true) => {
+                        tracing::warn!(
+                            %pair,
+                            key = %leaf.key,
+                            "a retired key was used: somebody has a copy of it; the pair is suspended"
+                        );
+                        let suspended = Note::new(Event::Suspended).of(pair).by(leaf.key);
+                        self.registry.audit().note(suspended);
+                    }
                     Ok(false) => {}
                     Err(error) => tracing::error!(%error, %pair, "could not suspend a pair"),
                 }

@@ -1,14 +1,19 @@
 //! What the trust store could not do, and what to do then.
 
 use super::Refusal;
-use crate::{ca::IssueError, environment::EntropyUnavailable, keystore::KeyStoreError};
+use crate::{
+    audit::AuditError, ca::IssueError, environment::EntropyUnavailable, keystore::KeyStoreError,
+};
 
 /// What the trust store could not do. `code()`: `TRUST_STORE_FAILED`, `TRUST_STORE_FOREIGN`,
 /// `TRUST_STORE_TOO_NEW`, `PAIR_NOT_FOUND`, `PAIR_NAME_AMBIGUOUS`, `CRL_MISSING`, `PAIR_REFUSED`, `WINDOW_OPEN`,
-/// `WINDOW_OPTIONS`, `NO_WINDOW`, `WRONG_DIGITS`, `NOT_WAITING`, `ISSUING_FAILED`, and the codes of
-/// the key store.
+/// `WINDOW_OPTIONS`, `NO_WINDOW`, `WRONG_DIGITS`, `NOT_WAITING`, `ISSUING_FAILED`, `AUDIT_FAILED`, and
+/// the codes of the key store.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
+    /// The audit log refused.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// Several pairs have this name.
     #[error("several pairs are named {0:?}")]
     Ambiguous(String),
@@ -63,6 +68,7 @@ impl TrustError {
     /// Stable code.
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Audit(error) => error.code(),
             Self::Ambiguous(_) => "PAIR_NAME_AMBIGUOUS",
             Self::Database(_) | Self::File(_) => "TRUST_STORE_FAILED",
             Self::Foreign => "TRUST_STORE_FOREIGN",
@@ -83,6 +89,7 @@ impl TrustError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Audit(error) => return error.hint(),
             Self::Ambiguous(_) => "name the pair by its id: `healthsync-server pairs` lists both",
             Self::Database(_) | Self::File(_) => {
                 "check that the data folder is yours, can be written, and has space"

@@ -5,10 +5,12 @@
 //!        +- keys      (the pairs' items in the key store; recognizers: the marks of announcements)
 //!        +- served    (the TLS configuration of each pair, made when it is first dialled)
 //!        +- desk      (the pairing window, in enroll)
+//!        +- audit     (the tables of the audit log; the log itself is crate::audit)
 //! ```
 //!
 //! Methods that touch the key store block; they say so.
 
+mod audit;
 mod error;
 mod keys;
 mod recognizers;
@@ -32,6 +34,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
+pub(crate) use audit::{AuditTable, KEPT_SECONDS, Place as AuditPlace, START as AUDIT_START};
 pub use error::TrustError;
 pub(crate) use keys::{Certificates, NewPair};
 pub use record::{DeviceRecord, Peer, Refusal, Scope, State};
@@ -40,6 +43,7 @@ pub use revocation::Crl;
 
 use self::{keys::HostKeys, served::Served};
 use crate::{
+    audit::{Audit, Event, Note},
     ca,
     defence::{Defence, holds},
     device::DeviceKey,
@@ -84,8 +88,11 @@ impl Trust {
         keys: Box<dyn KeyStore>,
         environment: Environment,
     ) -> Result<Arc<Self>, TrustError> {
-        let registry = Arc::new(Registry::open(database)?);
-        let keys = HostKeys::new(Arc::from(keys), Arc::clone(&registry), environment.clone());
+        let store: Arc<dyn KeyStore> = Arc::from(keys);
+        let registry = Registry::open(database)?;
+        let audit = Audit::open(database, Arc::clone(&store), environment.clone())?;
+        let registry = Arc::new(registry.audited(audit));
+        let keys = HostKeys::new(store, Arc::clone(&registry), environment.clone());
         let trust = Arc::new(Self {
             served: Served::new(Arc::clone(&registry), environment.clone()),
             registry,
@@ -97,6 +104,7 @@ impl Trust {
         for entry in trust.registry.entries() {
             if trust.is_overdue(&entry) {
                 trust.registry.remove_pending(&entry.record.pair)?;
+                trust.note_rolled_back(entry.record.pair);
             } else if let Some(deadline) = entry.deadline {
                 trust.roll_back_at(entry.record.pair, deadline);
             }
@@ -109,6 +117,11 @@ impl Trust {
     pub fn recorded(database: &Path) -> Result<Vec<DeviceRecord>, TrustError> {
         let entries = Registry::open(database)?.entries();
         Ok(entries.into_iter().map(|entry| entry.record).collect())
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> &Audit {
+        self.registry.audit()
     }
 
     /// All records, oldest first.
@@ -148,7 +161,13 @@ impl Trust {
     ) -> Result<DeviceRecord, TrustError> {
         let pair = self.find(pair_or_name)?;
         let record = self.registry.allow(&pair, change)?;
-        record.ok_or_else(|| Refusal::Revoked.into())
+        let record = record.ok_or(Refusal::Revoked)?;
+        let changed = Note::new(Event::ScopeChanged).of(pair).by(record.key);
+        self.audit().note(match &record.scope.types {
+            Some(types) => changed.about(types.iter().map(String::as_str)),
+            None => changed.about(["all"]),
+        });
+        Ok(record)
     }
 
     /// The tags that tell living pairs' clients from an announcement that it is ours, the pair that
@@ -219,6 +238,10 @@ impl Trust {
             return Err(Refusal::Expired.into());
         }
         let (record, replaced) = self.registry.activate(&peer.pair, now)?;
+        if entry.record.state == State::Pending {
+            let acknowledged = Note::new(Event::PairingAcknowledged).of(record.pair);
+            self.audit().note(acknowledged.by(record.key));
+        }
         if let Some(events) = self.waiters().remove(&peer.pair) {
             drop(events.try_send(HostEvent::Paired {
                 pair: record.pair,
@@ -226,6 +249,8 @@ impl Trust {
             }));
         }
         if let Some(old) = replaced {
+            let revoked = Note::new(Event::Revoked).of(old);
+            self.audit().note(revoked.ending("REPLACED"));
             self.cut(old, "PAIRING_REFUSED");
             let trust = Arc::clone(self);
             in_background(move || {
@@ -293,7 +318,10 @@ impl Trust {
         if self.registry.knows_key(&request.key()) {
             return Err(Refusal::KeyUsed.into());
         }
-        self.keys.renew_client(entry, request.spki(), interval)
+        let reissued = self.keys.renew_client(entry, request.spki(), interval)?;
+        let renewed = Note::new(Event::Renewed).of(entry.record.pair);
+        self.audit().note(renewed.by(request.key()));
+        Ok(reissued)
     }
 
     /// Opens the one pairing window. Needs a tokio runtime, for its time limit.
@@ -341,6 +369,7 @@ impl Trust {
                 key: key.digest(),
                 configuration,
                 events,
+                audit: self.audit().clone(),
             },
             Settings {
                 approval: options.approval,
@@ -353,6 +382,7 @@ impl Trust {
         if !opened {
             return Err(TrustError::WindowOpen);
         }
+        self.audit().note(Note::new(Event::WindowOpened));
         let desk = Arc::downgrade(&self.desk);
         tokio::spawn(async move {
             sleep_until(until).await;
@@ -537,6 +567,7 @@ impl Trust {
         match self.registry.remove_pending(pair) {
             Ok(false) => {}
             Ok(true) => {
+                self.note_rolled_back(*pair);
                 self.served.forget(pair);
                 self.cut(*pair, "PAIRING_NOT_ACKNOWLEDGED");
                 if let Err(error) = self.keys.delete(pair) {
@@ -547,6 +578,11 @@ impl Trust {
                 tracing::warn!(%error, %pair, "a pair that nobody acknowledged is still recorded");
             }
         }
+    }
+
+    fn note_rolled_back(&self, pair: PairId) {
+        self.audit()
+            .note(Note::new(Event::PairingRolledBack).of(pair));
     }
 
     fn waiters(&self) -> MutexGuard<'_, HashMap<PairId, mpsc::Sender<HostEvent>>> {

@@ -14,12 +14,15 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_params, params};
+use rusqlite::{
+    Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, named_params, params,
+};
 use tokio::sync::broadcast;
 
 pub(crate) use self::issued::IssuedLeaf;
 use super::{DeviceRecord, Scope, State, TrustError};
 use crate::{
+    audit::Audit,
     defence::{Defence, holds},
     id::{KeyDigest, PairId},
 };
@@ -87,6 +90,7 @@ pub(crate) struct Registry {
     entries: RwLock<HashMap<PairId, Entry>>,
     /// Pairs as they are revoked or suspended.
     cuts: broadcast::Sender<PairId>,
+    audit: Audit,
 }
 
 impl Registry {
@@ -95,13 +99,27 @@ impl Registry {
         create_private(path).map_err(TrustError::File)?;
         let mut database = Connection::open(path)?;
         database.busy_timeout(std::time::Duration::from_secs(5))?;
+        // The audit log writes to the file, too: a transaction that first reads and then finds the file
+        // taken could not wait for its turn.
+        database.set_transaction_behavior(TransactionBehavior::Immediate);
         prepare(&mut database)?;
         let entries = read_all(&database)?;
         Ok(Self {
             database: Mutex::new(database),
             entries: RwLock::new(entries),
             cuts: broadcast::Sender::new(64),
+            audit: Audit::default(),
         })
+    }
+
+    /// With a log of what happens.
+    pub(crate) fn audited(self, audit: Audit) -> Self {
+        Self { audit, ..self }
+    }
+
+    /// The log; none unless [`Self::audited`] gave one.
+    pub(crate) const fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// One record.

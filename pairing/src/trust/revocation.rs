@@ -8,8 +8,11 @@
 
 use tokio::sync::broadcast;
 
-use super::{DeviceRecord, State, Trust, TrustError};
-use crate::id::PairId;
+use super::{DeviceRecord, Peer, State, Trust, TrustError};
+use crate::{
+    audit::{Event, Note},
+    id::PairId,
+};
 
 /// A pair's certificate revocation list (RFC 5280).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +32,21 @@ impl Trust {
     /// Blocks on the key store. After an error of the key store the device is revoked all the
     /// same; only the CA's key is still there.
     pub fn revoke(&self, pair_or_name: &str) -> Result<DeviceRecord, TrustError> {
+        self.revoke_as(pair_or_name, Event::Revoked)
+    }
+
+    /// The same, as the device itself wishes.
+    ///
+    /// Blocks on the key store.
+    pub fn unpair(&self, peer: &Peer) -> Result<DeviceRecord, TrustError> {
+        self.revoke_as(&peer.pair.to_string(), Event::Unpaired)
+    }
+
+    fn revoke_as(&self, pair_or_name: &str, event: Event) -> Result<DeviceRecord, TrustError> {
         let pair = self.find(pair_or_name)?;
-        self.registry.revoke(&pair, self.environment.clock.now())?;
+        if self.registry.revoke(&pair, self.environment.clock.now())? {
+            self.audit().note(Note::new(event).of(pair));
+        }
         self.cut(pair, "PAIRING_REFUSED");
         self.keys.retire(&pair)?;
         let entry = self.registry.entry(&pair);
@@ -51,6 +67,7 @@ impl Trust {
         for entry in &entries {
             let pair = entry.record.pair;
             if self.registry.revoke(&pair, now)? {
+                self.audit().note(Note::new(Event::Revoked).of(pair));
                 self.cut(pair, "PAIRING_REFUSED");
                 revoked.extend(self.registry.entry(&pair).map(|entry| entry.record));
             }

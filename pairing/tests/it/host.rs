@@ -81,6 +81,15 @@ impl std::fmt::Debug for Keys {
     }
 }
 
+impl Keys {
+    /// The names of all items but the key of the audit log.
+    pub(crate) fn of_pairs(&self) -> Vec<String> {
+        let mut items = self.0.items();
+        items.retain(|item| item != "audit");
+        items
+    }
+}
+
 impl KeyStore for Keys {
     fn kind(&self) -> StoreKind {
         self.0.kind()

@@ -23,7 +23,7 @@ async fn a_pair_that_nobody_acknowledges_is_rolled_back() {
         .await
         .expect("runs")
         .expect("enrolled");
-    assert_eq!(host.keys.0.items().len(), 1);
+    assert_eq!(host.keys.of_pairs().len(), 1);
 
     host.clock.turn(121);
     assert_eq!(
@@ -46,7 +46,7 @@ async fn a_pair_that_nobody_acknowledges_is_rolled_back() {
     assert!(host.trust.pairs().expect("pairs").is_empty());
     tokio::time::resume();
     // The keys go in the background.
-    while !host.keys.0.items().is_empty() {
+    while !host.keys.of_pairs().is_empty() {
         tokio::task::yield_now().await;
     }
     // The next pairing works.
@@ -64,7 +64,7 @@ async fn a_restart_finishes_what_was_left() {
         .await
         .expect("runs")
         .expect("enrolled");
-    assert_eq!(host.keys.0.items().len(), 2);
+    assert_eq!(host.keys.of_pairs().len(), 2);
 
     // In time the pending pair may still be acknowledged after a restart.
     let host = host.restart().await;
@@ -77,7 +77,7 @@ async fn a_restart_finishes_what_was_left() {
         (records[0].pair, records[0].state),
         (kept.pair, State::Active)
     );
-    assert_eq!(host.keys.0.items(), [HostCredentials::item(&kept.pair)]);
+    assert_eq!(host.keys.of_pairs(), [HostCredentials::item(&kept.pair)]);
     assert!(host.trust.authorize(&peer(&half.credentials)).is_err());
 }
 

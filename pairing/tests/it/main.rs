@@ -6,6 +6,7 @@
     reason = "a test that cannot go on says so and stops"
 )]
 
+mod audit;
 mod crash_points;
 mod data_port;
 mod defences;

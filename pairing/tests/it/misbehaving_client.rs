@@ -171,7 +171,7 @@ async fn refused_raw(f5: impl FnOnce(&End<TlsStream<TcpStream>>) -> Vec<u8>) -> 
     };
     assert_eq!(window.events.recv().await, Some(closed));
     assert!(host.trust.pairs().expect("pairs").is_empty());
-    assert!(host.keys.0.items().is_empty());
+    assert!(host.keys.of_pairs().is_empty());
     said
 }
 

@@ -210,7 +210,7 @@ async fn three_wrong_entries_close_the_window() {
         ]
     );
     assert!(host.trust.pairs().expect("pairs").is_empty());
-    assert!(host.keys.0.items().is_empty());
+    assert!(host.keys.of_pairs().is_empty());
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ async fn revoked_devices_are_told_so() {
     let failure = seen(&host, &credentials).await.expect_err("refused");
     assert_eq!(failure.alert.as_deref(), Some("unrecognized_name"));
     let host = host.restart().await;
-    assert_eq!(host.keys.0.items(), [HostCredentials::item(&other.pair)]);
+    assert_eq!(host.keys.of_pairs(), [HostCredentials::item(&other.pair)]);
     assert!(seen(&host, &other).await.is_ok());
 }
 
@@ -262,7 +262,7 @@ async fn the_last_list_names_all_that_is_not_past_its_end() {
     let host = host.restart().await;
     host.clock.turn(3000 * DAY);
     let host = host.restart().await;
-    assert!(host.keys.0.items().is_empty());
+    assert!(host.keys.of_pairs().is_empty());
     assert_eq!(list(&host), last);
     assert_eq!(
         host.trust.crl("nobody").expect_err("none").code(),

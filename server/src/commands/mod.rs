@@ -2,6 +2,7 @@
 
 mod allow;
 mod approve;
+mod audit;
 pub mod crl;
 mod generate;
 pub mod import;
@@ -54,6 +55,7 @@ async fn ask(command: Command, settings: &Settings) -> Result<ExitStatus, Server
         Command::Allow(args) => allow::allow(settings, args).await,
         Command::Pause => pause::pause(settings).await,
         Command::Resume => pause::resume(settings).await,
+        Command::Audit(args) => audit::audit(settings, args).await,
         Command::Status => status::status(settings).await,
         Command::Generate(what) => generate::generate(&what),
         Command::Version => version::version(settings),

@@ -182,6 +182,8 @@ impl OpenWindow<'_> {
             | Reply::CrlMissing(_)
             | Reply::Allowed(_)
             | Reply::AlreadyRevoked(_)
+            | Reply::Audit(_)
+            | Reply::AuditVerdict(_)
             | Reply::Done
             | Reply::Error(_) => {
                 return Err(ControlError::Unexpected.into());

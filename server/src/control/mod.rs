@@ -1,13 +1,16 @@
-//! The control socket: how `pair`, `pairs`, `approve`, `revoke` and `status` reach the server.
+//! The control socket: how `pair`, `pairs`, `approve`, `revoke`, `audit` and `status` reach the
+//! server.
 //!
 //! A Unix socket that only its user can open: it stands in a folder of mode 0700, and both ends
 //! check the user id of the other. A client sends one JSON line and reads JSON lines until the
 //! server closes. Closing the connection of `pair` closes its window.
 
+pub mod audit;
 pub mod client;
 pub mod protocol;
 pub mod server;
 pub mod socket;
+mod window;
 
 use std::{io, path::PathBuf};
 

@@ -10,6 +10,7 @@ use healthsync_core::api::ScopeInfo;
 use healthsync_pairing::{enroll::host::Replaced, trust::DeviceRecord};
 use serde::{Deserialize, Serialize};
 
+use super::audit::{self, AuditLine, VerdictLine};
 use crate::{args, error::Told, permit};
 
 /// What a command asks the running server.
@@ -69,6 +70,10 @@ pub enum Request {
     Resume,
     /// What the server does.
     Status,
+    /// Entries of the audit log.
+    Audit(audit::Wanted),
+    /// Check the audit log.
+    AuditVerify,
 }
 
 /// What a person wrote about types and origins.
@@ -160,6 +165,10 @@ pub enum Reply {
     Allowed(PairLine),
     /// The pair was revoked before; nothing of it came back.
     AlreadyRevoked(PairLine),
+    /// One entry of the audit log.
+    Audit(Box<AuditLine>),
+    /// What the check of the audit log found.
+    AuditVerdict(VerdictLine),
     /// It is done.
     Done,
     /// It failed.
@@ -355,6 +364,8 @@ impl fmt::Debug for Reply {
             Self::CrlMissing(_) => "CrlMissing",
             Self::Allowed(_) => "Allowed",
             Self::AlreadyRevoked(_) => "AlreadyRevoked",
+            Self::Audit(_) => "Audit",
+            Self::AuditVerdict(_) => "AuditVerdict",
             Self::Done => "Done",
             Self::Error(_) => "Error",
         })
@@ -398,6 +409,14 @@ mod tests {
             ),
             (Request::Refuse, r#"{"command":"refuse"}"#),
             (Request::Status, r#"{"command":"status"}"#),
+            (
+                Request::Audit(audit::Wanted {
+                    since: Some(7),
+                    pair: None,
+                }),
+                r#"{"command":"audit","since":7,"pair":null}"#,
+            ),
+            (Request::AuditVerify, r#"{"command":"audit-verify"}"#),
         ] {
             assert_eq!(serde_json::to_string(&request).unwrap(), line);
             assert_eq!(serde_json::from_str::<Request>(line).unwrap(), request);

@@ -2,36 +2,29 @@
 
 use std::{sync::Arc, time::Duration};
 
-use healthsync_core::{api::ScopeInfo, query::Query, report::Hint as _};
+use healthsync_core::{query::Query, report::Hint as _};
 use healthsync_pairing::{
+    audit::{Event, Note},
     certificate::crl_to_pem,
-    enroll::host::{Approval, HostEvent, Window, WindowOptions},
-    secret::Secret,
     trust::{Scope, State, TrustError},
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    net::{
-        UnixStream,
-        unix::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    net::{UnixStream, unix::OwnedWriteHalf},
 };
 use tokio_util::task::TaskTracker;
 
 use super::{
-    ControlError,
-    protocol::{
-        CrlLine, Failure, Limits, PairLine, Reply, Request, StatusLine, Waiting, WireApproval,
-    },
+    ControlError, audit,
+    protocol::{CrlLine, Failure, Limits, PairLine, Reply, Request, StatusLine},
     socket::{self, BoundSocket},
+    window,
 };
 use crate::{
-    addresses,
     app::App,
     config::Config,
     error::{ServerError, Told},
     permit,
-    present::PresentError,
 };
 
 /// A request is one line of at most so many bytes.
@@ -79,9 +72,9 @@ async fn answer(stream: UnixStream, app: Arc<App>) -> std::io::Result<()> {
             approval,
             limits,
             days,
-        } => match open_window(&app, seconds, approval, limits, days).await {
+        } => match window::open(&app, seconds, approval, limits, days).await {
             Ok((window, scope)) => {
-                return follow(
+                return window::follow(
                     &app,
                     window,
                     &scope,
@@ -101,8 +94,17 @@ async fn answer(stream: UnixStream, app: Arc<App>) -> std::io::Result<()> {
         Request::Allow { name, limits, all } => allow(&app, name, limits, all).await,
         Request::Pause => pause(&app, true).await,
         Request::Resume => pause(&app, false).await,
+        Request::Audit(wanted) => match audit::list(&app, wanted, &mut answer).await {
+            Ok(said) => return said,
+            Err(error) => Err(error),
+        },
+        Request::AuditVerify => audit::verify(&app).await,
         Request::Status => status(&app).await.map(|status| vec![Reply::Status(status)]),
     };
+    // What was done stands in the audit log before it is confirmed.
+    if let Err(error) = app.audit().settle().await {
+        tracing::error!(%error, "an event waits for the audit log");
+    }
     match outcome {
         Ok(replies) => {
             for reply in &replies {
@@ -115,12 +117,12 @@ async fn answer(stream: UnixStream, app: Arc<App>) -> std::io::Result<()> {
 }
 
 /// Writes reply lines.
-struct Answer {
+pub(super) struct Answer {
     writer: OwnedWriteHalf,
 }
 
 impl Answer {
-    async fn say(&mut self, reply: &Reply) -> std::io::Result<()> {
+    pub(super) async fn say(&mut self, reply: &Reply) -> std::io::Result<()> {
         let mut line = serde_json::to_vec(reply)?;
         line.push(b'\n');
         self.writer.write_all(&line).await
@@ -130,122 +132,6 @@ impl Answer {
         let told = Told::new(error, error.stable_code(), error.hint());
         self.say(&Reply::Error(Failure::from(told))).await
     }
-}
-
-async fn open_window(
-    app: &Arc<App>,
-    seconds: u16,
-    approval: WireApproval,
-    limits: Limits,
-    leaf_days: u16,
-) -> Result<(Window, ScopeInfo), ServerError> {
-    let mut scope = Scope::default();
-    understood(app, limits).await?.change(&mut scope);
-    let shown = permit::info(&scope);
-    let approval = match approval {
-        WireApproval::Digits => Approval::Digits,
-        WireApproval::ExpectKey(digest) => {
-            Approval::ExpectKey(digest.parse().map_err(|_| ControlError::Unexpected)?)
-        }
-        WireApproval::None if addresses::are_loopback(app.listening()) => Approval::None,
-        WireApproval::None => return Err(PresentError::ApprovalNeeded.into()),
-    };
-    let options = WindowOptions {
-        seconds,
-        addresses: addresses::reachable(
-            app.listening(),
-            &addresses::default_route(),
-            &addresses::interfaces(),
-        )?,
-        server_name: app.name().to_owned(),
-        approval,
-        leaf_days,
-        scope,
-    };
-    let trust = Arc::clone(app.trust());
-    let window = app.blocking(move || trust.open_window(options)).await??;
-    Ok((window, shown))
-}
-
-/// Tells the command what happens in the window; the command going away closes it.
-async fn follow(
-    app: &App,
-    mut window: Window,
-    scope: &ScopeInfo,
-    mut command: OwnedReadHalf,
-    answer: &mut Answer,
-) -> std::io::Result<()> {
-    let _open = app.window_opened();
-    answer
-        .say(&Reply::Window {
-            text: text_of(&window.text),
-            code: window.code().as_ref().map(text_of),
-            expires_at: window.expires_at,
-        })
-        .await?;
-    let mut ignored = [0_u8; 64];
-    loop {
-        let event = tokio::select! {
-            event = window.events.recv() => event,
-            read = command.read(&mut ignored) => match read {
-                Ok(1..) => continue,
-                Ok(0) | Err(_) => return Ok(()),
-            },
-        };
-        let reply = match event {
-            Some(HostEvent::DigitsWanted {
-                name,
-                key,
-                from,
-                seconds,
-                replaces,
-            }) => Reply::DigitsWanted(Waiting {
-                name,
-                key_digest: key.to_string(),
-                key_short: key.short(),
-                from,
-                seconds,
-                replaces: replaces.map(Into::into),
-                scope: scope.clone(),
-            }),
-            Some(HostEvent::AnotherDevice) => Reply::AnotherDevice,
-            Some(HostEvent::NewCode) => match window.code().as_ref().map(text_of) {
-                Some(code) => Reply::Code { code },
-                // It is over as well by now; that event follows.
-                None => continue,
-            },
-            Some(HostEvent::CodesEnded) => Reply::CodeModeEnded,
-            Some(HostEvent::WrongDigits { left }) => Reply::WrongDigits { left },
-            Some(HostEvent::Paired { pair, name }) => {
-                return answer
-                    .say(&Reply::Paired {
-                        pair: pair.to_string(),
-                        name,
-                    })
-                    .await;
-            }
-            Some(HostEvent::Closed { code }) => {
-                return answer
-                    .say(&Reply::Closed {
-                        code: code.to_owned(),
-                    })
-                    .await;
-            }
-            None => {
-                return answer
-                    .say(&Reply::Closed {
-                        code: "PAIRING_FAILED".to_owned(),
-                    })
-                    .await;
-            }
-        };
-        answer.say(&reply).await?;
-    }
-}
-
-/// Invitation and code leave the server here alone, towards its own user.
-fn text_of(text: &Secret) -> String {
-    String::from_utf8_lossy(text.expose()).into_owned()
 }
 
 async fn pairs(app: &Arc<App>) -> Result<Vec<Reply>, ServerError> {
@@ -332,11 +218,11 @@ async fn reset(app: &Arc<App>) -> Result<Vec<Reply>, ServerError> {
 }
 
 /// Limits whose types are names of this server's.
-struct Understood(Limits);
+pub(super) struct Understood(Limits);
 
 impl Understood {
     /// What is named replaces what was.
-    fn change(self, scope: &mut Scope) {
+    pub(super) fn change(self, scope: &mut Scope) {
         let Limits { types, origins } = self.0;
         if !types.is_empty() {
             scope.types = Some(types);
@@ -347,7 +233,7 @@ impl Understood {
     }
 }
 
-async fn understood(app: &App, mut limits: Limits) -> Result<Understood, ServerError> {
+pub(super) async fn understood(app: &App, mut limits: Limits) -> Result<Understood, ServerError> {
     if !limits.types.is_empty() {
         let held = app
             .with_store(|store| store.names_of(&Query::default()))
@@ -395,6 +281,11 @@ async fn pause(app: &Arc<App>, paused: bool) -> Result<Vec<Reply>, ServerError> 
     });
     saved.await??;
     app.set_paused(paused);
+    app.audit().note(Note::new(if paused {
+        Event::Paused
+    } else {
+        Event::Resumed
+    }));
     tracing::info!(paused, "paused or resumed");
     Ok(Vec::new())
 }

@@ -14,9 +14,11 @@ use healthsync_core::{
     format::{self, Options},
     query::Query,
 };
+use healthsync_pairing::audit::Event;
 
 use super::{
     body,
+    reading::Reading,
     stream::{self, Wanted},
 };
 use crate::{app::App, gate::RequestId, permit::Permit, refusal::ApiError};
@@ -48,9 +50,15 @@ pub(super) async fn data(
     let format = format::by_name("json")
         .ok_or_else(|| ApiError::new(Code::NotAcceptable, "there is no JSON"))?;
     let now_ms = app.now_ms();
-    stream::answer(app, id, permit, format, Options::default(), move |held| {
-        query(&request, held, now_ms)
-    })
+    let reading = Reading::new(&app, Event::ReadData, &permit, &id);
+    stream::answer(
+        app,
+        reading,
+        permit,
+        format,
+        Options::default(),
+        move |held| query(&request, held, now_ms),
+    )
     .await
 }
 

@@ -3,6 +3,7 @@
 mod body;
 mod data;
 mod pair;
+mod reading;
 mod samples;
 mod status;
 mod stream;

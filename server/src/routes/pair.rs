@@ -30,6 +30,7 @@ pub(super) async fn acknowledge(
     app.blocking(move || trust.acknowledge(&guest.peer))
         .await?
         .map_err(ServerError::from)?;
+    settle(&app).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -56,6 +57,7 @@ pub(super) async fn renew(
         Err(TrustError::Refused(refusal)) => return Err(refusal.into()),
         Err(error) => return Err(ServerError::from(error).into()),
     };
+    settle(&app).await;
     let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
     Ok((octets, reissued.write()).into_response())
 }
@@ -68,10 +70,7 @@ pub(super) async fn revoke(
     // Its connections are cut as after any revocation, but this answer may leave first.
     guest.says_farewell.store(true, Ordering::Relaxed);
     let trust = Arc::clone(app.trust());
-    match app
-        .blocking(move || trust.revoke(&guest.peer.pair.to_string()))
-        .await?
-    {
+    match app.blocking(move || trust.unpair(&guest.peer)).await? {
         Ok(_) => {}
         // The device is revoked all the same; a later `revoke` deletes the key.
         Err(TrustError::KeyStore(error)) => {
@@ -79,5 +78,14 @@ pub(super) async fn revoke(
         }
         Err(error) => return Err(ServerError::from(error).into()),
     }
+    settle(&app).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What happened stands in the audit log before it is confirmed. It happened all the same when the
+/// log cannot be written: that is told to the server's log, and written later.
+async fn settle(app: &App) {
+    if let Err(error) = app.audit().settle().await {
+        tracing::error!(%error, "an event waits for the audit log");
+    }
 }

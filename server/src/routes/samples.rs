@@ -13,8 +13,12 @@ use healthsync_core::{
     format::{self, Options},
     query::Query,
 };
+use healthsync_pairing::audit::Event;
 
-use super::stream::{self, Wanted};
+use super::{
+    reading::Reading,
+    stream::{self, Wanted},
+};
 use crate::{app::App, gate::RequestId, permit::Permit, refusal::ApiError};
 
 /// Samples in the order (type, start, id), streamed.
@@ -45,7 +49,8 @@ pub(super) async fn samples(
         ..Options::default()
     };
     let now_ms = app.now_ms();
-    stream::answer(app, id, permit, format, options, move |held| {
+    let reading = Reading::new(&app, Event::ReadSamples, &permit, &id);
+    stream::answer(app, reading, permit, format, options, move |held| {
         query(&params, held, now_ms)
     })
     .await

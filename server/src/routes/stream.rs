@@ -1,7 +1,8 @@
 //! Streams samples from the store to a peer: constant memory, and never a silently short answer.
 //!
 //! ```text
-//! blocking thread: Store::scan ──► Encoder ──► channel of a few pieces ──► body of the answer
+//! blocking thread: Store::scan ──► Encoder ──► Outlet ──► channel of a few pieces ──► body of the answer
+//!                                               └─► audit log, which is asked first (see reading)
 //! ```
 //!
 //! A failure in the middle breaks the stream (no last chunk on HTTP/1.1, a reset stream on HTTP/2), so
@@ -23,10 +24,12 @@ use healthsync_core::{
     store::{Store, StoreError},
     time,
 };
+use healthsync_pairing::audit::AuditError;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{app::App, error::ServerError, gate::RequestId, permit::Permit, refusal::ApiError};
+use super::reading::Reading;
+use crate::{app::App, error::ServerError, permit::Permit, refusal::ApiError};
 
 /// Pieces that wait for the peer.
 const PIECES: usize = 4;
@@ -118,6 +121,8 @@ enum Piece {
 #[derive(Debug, thiserror::Error)]
 enum Broken {
     #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
     Format(#[from] FormatError),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -125,10 +130,62 @@ enum Broken {
     Gone,
 }
 
+impl From<Broken> for ApiError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Audit(error) => error.into(),
+            other => Self::internal(&other),
+        }
+    }
+}
+
+/// Where the next page begins, once the head of the answer may leave.
+type Head = oneshot::Sender<Result<Option<String>, ApiError>>;
+
+/// The way out of the blocking thread: head, pieces, and what the audit log is told before.
+struct Outlet {
+    /// Until the head has left.
+    head: Option<Head>,
+    next: Option<String>,
+    pieces: mpsc::Sender<Piece>,
+    reading: Reading,
+}
+
+impl Outlet {
+    /// A piece with more behind it.
+    fn send(&mut self, bytes: Vec<u8>) -> Result<(), Broken> {
+        if self.head.is_some() {
+            self.reading.begin()?;
+        }
+        self.push(bytes)
+    }
+
+    /// The last piece.
+    fn finish(&mut self, bytes: Vec<u8>) -> Result<(), Broken> {
+        self.reading.end()?;
+        self.push(bytes)?;
+        self.pieces
+            .blocking_send(Piece::Last)
+            .map_err(|_| Broken::Gone)
+    }
+
+    fn push(&mut self, bytes: Vec<u8>) -> Result<(), Broken> {
+        if let Some(head) = self.head.take() {
+            head.send(Ok(self.next.take())).map_err(|_| Broken::Gone)?;
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.pieces
+            .blocking_send(Piece::Bytes(bytes.into()))
+            .map_err(|_| Broken::Gone)
+    }
+}
+
 /// Answers with the samples of the query that `build` makes, as far as the device may read them.
 pub(super) async fn answer(
     app: Arc<App>,
-    id: RequestId,
+    reading: Reading,
     permit: Arc<Permit>,
     format: &'static Format,
     options: Options,
@@ -140,32 +197,48 @@ pub(super) async fn answer(
     let (head, begun) = oneshot::channel();
     let (pieces, body) = mpsc::channel(PIECES);
     let path = app.folder().health_db();
+    let mut outlet = Outlet {
+        head: Some(head),
+        next: None,
+        pieces,
+        reading,
+    };
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
         let store = match Store::open(&path) {
             Ok(store) => store,
             Err(error) => {
                 // The receiver is gone only if the peer is.
-                drop(head.send(Err(ServerError::Store(path, error).into())));
+                if let Some(head) = outlet.head.take() {
+                    drop(head.send(Err(ServerError::Store(path, error).into())));
+                }
                 return;
             }
         };
         // The cursor in the head and the samples behind it show one state of the store: an import
         // that ends between them must not make the next page skip rows.
-        let ended = store.snapshot(|store| match begin(store, &permit, build) {
-            Ok((query, next)) => {
-                head.send(Ok(next)).map_err(|_| Broken::Gone)?;
-                write(store, &query, (format.encoder)(&options).as_mut(), &pieces)
-            }
-            Err(error) => {
-                drop(head.send(Err(error)));
-                Ok(())
-            }
-        });
-        match ended {
-            Ok(()) | Err(Broken::Gone) => {}
-            Err(error) => {
-                tracing::error!(request = id.0, %error, "an answer broke off");
+        let ended =
+            store.snapshot(
+                |store| match begin(store, &permit, build, &mut outlet.reading) {
+                    Ok((query, next)) => {
+                        outlet.next = next;
+                        let mut encoder = (format.encoder)(&options);
+                        write(store, &query, encoder.as_mut(), &mut outlet)
+                    }
+                    Err(error) => {
+                        if let Some(head) = outlet.head.take() {
+                            drop(head.send(Err(error)));
+                        }
+                        Ok(())
+                    }
+                },
+            );
+        match (ended, outlet.head.take()) {
+            (Ok(()) | Err(Broken::Gone), _) => {}
+            // Nothing has left yet: the peer is told.
+            (Err(error), Some(head)) => drop(head.send(Err(error.into()))),
+            (Err(error), None) => {
+                tracing::error!(request = outlet.reading.request(), %error, "an answer broke off");
             }
         }
     });
@@ -188,11 +261,21 @@ fn begin(
     store: &Store,
     permit: &Permit,
     build: impl FnOnce(&[String]) -> Result<Query, ApiError>,
+    reading: &mut Reading,
 ) -> Result<(Query, Option<String>), ApiError> {
     let held = permit
         .names(store)
         .map_err(|error| ApiError::internal(&error))?;
-    let query = permit.narrow(build(&held)?)?;
+    let query = build(&held)?;
+    reading.about(&query);
+    let query = match permit.narrow(query) {
+        Ok(query) => query,
+        Err(refused) => {
+            reading.refuse(refused.code)?;
+            return Err(refused);
+        }
+    };
+    reading.about(&query);
     let next = store
         .next_cursor(&query)
         .map_err(|error| ApiError::internal(&error))?;
@@ -222,17 +305,13 @@ fn write(
     store: &Store,
     query: &Query,
     encoder: &mut dyn Encoder,
-    pieces: &mpsc::Sender<Piece>,
+    outlet: &mut Outlet,
 ) -> Result<(), Broken> {
-    let send = |bytes: Vec<u8>| {
-        pieces
-            .blocking_send(Piece::Bytes(bytes.into()))
-            .map_err(|_| Broken::Gone)
-    };
     let mut out = Vec::new();
     encoder.start(&mut out)?;
     let mut broken = None;
     let scanned = store.scan(query, &mut |batch| {
+        outlet.reading.add(batch.len());
         let written = encoder
             .batch(&batch, &mut out)
             .map_err(Broken::from)
@@ -240,7 +319,7 @@ fn write(
                 if out.len() < PIECE_BYTES {
                     Ok(())
                 } else {
-                    send(std::mem::take(&mut out))
+                    outlet.send(std::mem::take(&mut out))
                 }
             });
         match written {
@@ -261,10 +340,7 @@ fn write(
         next_cursor,
     };
     encoder.finish(&end, &mut out)?;
-    if !out.is_empty() {
-        send(out)?;
-    }
-    pieces.blocking_send(Piece::Last).map_err(|_| Broken::Gone)
+    outlet.finish(out)
 }
 
 #[cfg(test)]

@@ -8,13 +8,18 @@ use healthsync_core::{
     time::rfc3339,
 };
 
-use crate::{app::App, permit::Permit, refusal::ApiError};
+use healthsync_pairing::audit::Event;
+
+use super::reading::Reading;
+use crate::{app::App, gate::RequestId, permit::Permit, refusal::ApiError};
 
 /// The types that the store holds for this device, with counts and dates.
 pub(super) async fn types(
     State(app): State<Arc<App>>,
+    Extension(id): Extension<RequestId>,
     Extension(permit): Extension<Arc<Permit>>,
 ) -> Result<Json<Types>, ApiError> {
+    let reading = Reading::new(&app, Event::ReadTypes, &permit, &id);
     let types: Vec<TypeInfo> = app
         .with_store(move |store| permit.summaries(store))
         .await?
@@ -28,6 +33,7 @@ pub(super) async fn types(
         })
         .collect();
     let enabled_types = types.iter().map(|info| info.name.clone()).collect();
+    reading.record(types.len()).await?;
     Ok(Json(Types {
         enabled_types,
         types,

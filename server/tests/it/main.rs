@@ -6,6 +6,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod audit;
 mod authz;
 mod binary;
 mod commands;

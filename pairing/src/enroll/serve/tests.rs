@@ -48,6 +48,8 @@ impl Host {
     }
 
     fn with(entropy: Arc<dyn crate::environment::Entropy>, approval: Approval) -> Self {
+        // Before the window opens: its time counts from then on.
+        pause();
         let folder = tempfile::tempdir().unwrap();
         let environment = Environment {
             clock: Arc::new(Stopped(AtomicI64::new(1_800_000_000))),
@@ -68,7 +70,6 @@ impl Host {
         let text = std::str::from_utf8(window.text.expose())
             .unwrap()
             .to_owned();
-        pause();
         Self {
             trust,
             window,
