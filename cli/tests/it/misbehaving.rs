@@ -125,7 +125,8 @@ fn a_server_certificate_that_is_not_yet_valid() {
 fn a_ca_whose_time_is_over_or_has_not_come() {
     // No leaf outlives its CA; ours is renewed first, and that fails for the CA.
     let lab = Lab::made(-5 * 365 * DAY - DAY, -200 * DAY);
-    let tls = lab.tls(&[lab.leaf(-30 * DAY)], None, &["http/1.1"]);
+    let alpn = ["healthsync-renew/1", "http/1.1"];
+    let tls = lab.tls(&[lab.leaf(-30 * DAY)], None, &alpn);
     let outcome = status(&lab, serve_tls(tls, http("200 OK", &[], STATUS)));
     failed(
         &outcome,

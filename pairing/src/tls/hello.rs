@@ -14,6 +14,8 @@ const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 /// No plain message of a handshake is longer; what is longer is not read.
 const LONGEST: usize = 1 << 16;
+/// No record is longer (RFC 8446, section 5.2).
+const LONGEST_RECORD: u16 = (1 << 14) + 256;
 
 /// What a `ServerHello`'s random is when it asks for another `ClientHello` (RFC 8446, section 4.1.3).
 const RETRY: [u8; 32] = [
@@ -67,7 +69,8 @@ impl Plain {
                 break;
             }
         }
-        if self.done || self.records.len() > LONGEST || self.messages.len() > LONGEST {
+        let is_other = is_no_record(&self.records);
+        if self.done || is_other || self.messages.len() > LONGEST {
             self.done = true;
             self.records = Vec::new();
             self.messages = Vec::new();
@@ -186,6 +189,14 @@ fn server_hello(body: &[u8]) -> Option<Read> {
         "server-hello"
     };
     Some((name, all))
+}
+
+/// Whether this begins as no record does: then it is not TLS, and nothing of it is kept.
+fn is_no_record(bytes: &[u8]) -> bool {
+    let Some([kind, _, _, high, low]) = bytes.first_chunk() else {
+        return false;
+    };
+    !(20..=24).contains(kind) || u16::from_be_bytes([*high, *low]) > LONGEST_RECORD
 }
 
 /// One whole record: its type, its content, its length with the header.

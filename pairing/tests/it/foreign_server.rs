@@ -140,7 +140,7 @@ async fn a_foreign_server_is_refused() {
         (
             "another pair",
             server(&own, &PairId([5; 16])),
-            "CERT_REJECTED",
+            "CERT_COMMON_NAME_INVALID",
         ),
         ("over", other(&own, &name, in_past), "CERT_HAS_EXPIRED"),
         (
