@@ -38,7 +38,8 @@ fn names_are_inert() {
     let word = format!("{WEAPON}{}", "x".repeat(4096));
     let at = answering(&host, &word, armed).to_string();
     for (args, exit) in [
-        (&["status"][..], 0),
+        // This server shows no audit log, which its witness does not let pass.
+        (&["status"][..], 3),
         (&["types"], 0),
         (&["fetch", "--all", "--format", "csv"], 1),
         (&["servers"], 0),

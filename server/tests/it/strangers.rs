@@ -57,10 +57,17 @@ async fn handshake_and_header_have_five_seconds() {
     // A record of 512 bytes that holds a ClientHello begins.
     slow.write_all(&[22, 3, 1, 2, 0, 1]).await.expect("written");
     let mut asking = device.connect().await;
-    asking
-        .write_all(b"GET /api/v1/status HTTP/1.1\r\n")
-        .await
-        .expect("written");
+    // A whole request and the beginning of another in one record: whoever answers has read both.
+    let host = format!("{}:{}", device.pair.server_name(), house.address.port());
+    let whole = format!("GET /api/v1/status HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    let both = format!("{whole}GET /api/v1/status HTTP/1.1\r\n");
+    asking.write_all(both.as_bytes()).await.expect("written");
+    let mut first = Vec::new();
+    while !first.ends_with(b"}") {
+        let read = asking.read_buf(&mut first).await.expect("an answer");
+        assert!(read > 0, "{}", String::from_utf8_lossy(&first));
+    }
+    assert!(first.starts_with(b"HTTP/1.1 200"), "{first:?}");
     // Connections are taken in their order: all those before this one have begun.
     assert_eq!(device.get("/api/v1/status").await.status(), 200);
 
