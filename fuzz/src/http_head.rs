@@ -5,7 +5,7 @@ use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use healthsync_server::{
     connection::{Parts, converse},
-    gate::Guest,
+    gate::{Errand, Guest},
     routes,
 };
 use tokio::{
@@ -51,7 +51,7 @@ async fn ask(house: &House, sent: &[u8], is_h2: bool) -> Vec<u8> {
         revocations: house.app.trust().revocations(),
         stop: CancellationToken::new(),
     };
-    let guest = Guest::new(house.peer.clone(), [7; 32]);
+    let guest = Guest::new(house.peer.clone(), Errand::Data, [7; 32]);
     let served = tokio::spawn(converse(parts, far, guest, is_h2));
     let (mut reader, mut writer) = tokio::io::split(near);
     let write = async {
