@@ -61,8 +61,9 @@ async fn ask() -> Result<Secret, CliError> {
     let stopped = Arc::clone(&stop.0);
     let asking = tokio::task::spawn_blocking(move || {
         let mut shown = std::io::stderr();
-        drop(write!(shown, "{PROMPT}").and_then(|()| shown.flush()));
-        let text = terminal::paste(std::io::stdin(), &stopped);
+        let text = terminal::paste(std::io::stdin(), &stopped, || {
+            drop(write!(shown, "{PROMPT}").and_then(|()| shown.flush()));
+        });
         drop(writeln!(shown));
         text
     });

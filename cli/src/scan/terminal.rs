@@ -35,9 +35,15 @@ const END_OF_INPUT: u8 = 0x04;
 const ERASE_LINE: u8 = 0x15;
 
 /// The lines up to the one with which they are a code; or up to one after which nothing comes at
-/// once. Ends with `Interrupted` on Ctrl-C, Ctrl-D, or when `stop` is set.
-pub(super) fn paste(terminal: impl AsFd, stop: &AtomicBool) -> io::Result<Secret> {
+/// once. `prompt` is called when nothing is shown any more: whoever waits for it types unseen. Ends
+/// with `Interrupted` on Ctrl-C, Ctrl-D, or when `stop` is set.
+pub(super) fn paste(
+    terminal: impl AsFd,
+    stop: &AtomicBool,
+    prompt: impl FnOnce(),
+) -> io::Result<Secret> {
     let unseen = Unseen::new(terminal.as_fd())?;
+    prompt();
     let mut text = Vec::with_capacity(LONGEST);
     let outcome = lines(&unseen, stop, &mut text);
     let text = Secret::new(text);
@@ -130,7 +136,7 @@ impl Drop for Unseen<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::fd::OwnedFd, thread};
+    use std::{fs, os::fd::OwnedFd, sync::mpsc, thread};
 
     use healthsync_pairing::id::KeyDigest;
     use rustix::{
@@ -166,26 +172,25 @@ mod tests {
         String::from_utf8(text.expose().to_vec()).unwrap()
     }
 
-    /// Types `typed` once nothing is shown any more; what was read, and what is left.
+    /// Types `typed` as soon as the prompt is there; what was read, and what is left.
     fn typed(typed: &str) -> (Result<[u8; 8], String>, usize) {
         let (person, program) = terminal();
         let before = tcgetattr(&program).unwrap();
         let outcome = thread::scope(|scope| {
-            scope.spawn(|| {
-                while tcgetattr(&program)
-                    .unwrap()
-                    .local_modes
-                    .contains(LocalModes::ECHO)
-                {
-                    thread::yield_now();
-                }
+            let (prompted, wait) = mpsc::channel();
+            let person = &person;
+            scope.spawn(move || {
+                // As a person who types as soon as the prompt stands there.
+                wait.recv().unwrap();
                 let mut rest = typed.as_bytes();
                 while !rest.is_empty() {
-                    let count = rustix::io::write(&person, rest).unwrap();
+                    let count = rustix::io::write(person, rest).unwrap();
                     rest = &rest[count..];
                 }
             });
-            paste(&program, &AtomicBool::new(false))
+            paste(&program, &AtomicBool::new(false), || {
+                prompted.send(()).unwrap();
+            })
         });
         let after = tcgetattr(&program).unwrap();
         assert_eq!(after.local_modes, before.local_modes);
@@ -248,7 +253,7 @@ mod tests {
     #[test]
     fn whoever_stops_gets_the_terminal_back() {
         let (_person, program) = terminal();
-        let outcome = paste(&program, &AtomicBool::new(true));
+        let outcome = paste(&program, &AtomicBool::new(true), || {});
         assert_eq!(
             outcome.err().map(|error| error.kind()),
             Some(io::ErrorKind::Interrupted)
