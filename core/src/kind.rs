@@ -4,12 +4,13 @@
 //! without its prefix and with a small first letter. The store keeps names, never identifiers.
 
 mod group;
+mod style;
 mod table;
 
 use std::{fmt, sync::Arc};
 
-pub use self::group::Group;
 use self::table::{ALIASES, Entry, Form, TABLE};
+pub use self::{group::Group, style::Style};
 
 /// The stable name of a health type (`steps`, `heartRate`, `sleepAnalysis`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

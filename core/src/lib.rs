@@ -3,6 +3,7 @@
 //! This crate knows no network, no TLS and no terminal. Of files it opens only SQLite databases;
 //! importers get readers. See `ARCHITECTURE.md` for the way of a sample through the crate.
 
+pub mod aggregate;
 pub mod api;
 pub mod batch;
 pub mod correlation;
