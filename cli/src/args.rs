@@ -108,7 +108,7 @@ pub(crate) enum Command {
     Ping(Ping),
     /// List the health types that the server holds
     Types(Types),
-    /// Fetch samples as CSV, TSV, JSON, NDJSON or Arrow
+    /// Fetch samples as CSV, TSV, JSON, NDJSON, Arrow, Parquet or SQLite
     Fetch(Fetch),
     /// Look at the certificates of the pair
     #[command(subcommand)]

@@ -64,6 +64,14 @@ impl Output {
         })
     }
 
+    /// Where the file lies as long as it has not its name; `None` for stdout.
+    pub(crate) fn file_path(&self) -> Option<&Path> {
+        match self {
+            Self::Stdout => None,
+            Self::File { file, .. } => Some(file.path()),
+        }
+    }
+
     /// Adds bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         match self {

@@ -36,7 +36,8 @@ pub(crate) use self::builder::{BatchBuilder, More, Row, Texts};
 
 /// Version of the columns, as the schema's metadata says it.
 pub const SCHEMA_VERSION: &str = "1";
-const VERSION_KEY: &str = "healthsync.schema";
+/// Its key.
+pub(crate) const VERSION_KEY: &str = "healthsync.schema";
 
 /// Columns that are always there.
 pub(crate) const BASE_COLUMNS: usize = 8;

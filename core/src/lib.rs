@@ -12,6 +12,7 @@ pub mod identity;
 pub mod import;
 pub mod kind;
 pub mod query;
+pub mod replica;
 pub mod report;
 pub mod sample;
 pub mod store;

@@ -112,11 +112,11 @@ pub(crate) struct Fetch {
 
 /// Endings that promise a format which we do not write.
 pub(crate) const OTHER_DATA: &[&str] = &[
-    "avro", "db", "duckdb", "feather", "gz", "html", "ods", "orc", "parquet", "pdf", "sqlite",
-    "xls", "xlsx", "xml", "yaml", "yml", "zip", "zst",
+    "avro", "duckdb", "feather", "gz", "html", "ods", "orc", "pdf", "xls", "xlsx", "xml", "yaml",
+    "yml", "zip", "zst",
 ];
 
-/// The formats, by the names of `core::format`.
+/// What `fetch` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
     /// RFC 4180, with a header
@@ -129,10 +129,19 @@ pub(crate) enum OutputFormat {
     Ndjson,
     /// Arrow IPC stream
     Arrow,
+    /// Apache Parquet
+    Parquet,
+    /// SQLite database, to a file
+    Sqlite,
 }
 
 impl OutputFormat {
-    /// The name in `core::format`.
+    /// Whether a terminal cannot show it.
+    pub(crate) const fn is_binary(self) -> bool {
+        matches!(self, Self::Arrow | Self::Parquet | Self::Sqlite)
+    }
+
+    /// The name, for all but SQLite that of `core::format`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -140,6 +149,8 @@ impl OutputFormat {
             Self::Json => "json",
             Self::Ndjson => "ndjson",
             Self::Arrow => "arrow",
+            Self::Parquet => "parquet",
+            Self::Sqlite => "sqlite",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `healthsync fetch`: samples from the server to stdout or a file.
 //!
 //! ```text
-//! network ──► bytes ──► bounded channel ──► ArrowStream ──► Encoder ──► Output
+//! network ──► bytes ──► bounded channel ──► ArrowStream ──► Sink (Encoder or Database) ──► Output
 //!          async                          a thread of its own
 //! ```
 //!
@@ -9,13 +9,14 @@
 //! shows that nothing was cut off, and which one thread reads while another decrypts.
 
 mod format;
+mod sink;
 mod wanted;
 
 use std::time::Duration;
 
 use healthsync_core::{
     api::{self, Code},
-    format::{self as formats, ArrowStream, End, Format, FormatError, Options},
+    format::{ArrowStream, End},
     report::{Hint as _, inert},
 };
 use indicatif::ProgressBar;
@@ -24,6 +25,7 @@ use tokio::sync::mpsc;
 
 use self::{
     format::{chosen_format, options},
+    sink::{Sink, needs_a_file, told},
     wanted::{Wanted, unknown_type},
 };
 use super::wait::Wait;
@@ -41,9 +43,6 @@ use crate::{
 /// How many pieces of the answer may wait for the thread that reads them.
 const AHEAD: usize = 32;
 
-/// Written at once: large enough to be fast, small enough to appear soon.
-const FULL: usize = 256 << 10;
-
 /// How often the count on the terminal moves.
 const TICK: Duration = Duration::from_millis(120);
 
@@ -55,8 +54,6 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
     let mut wanted = Wanted::new(fetch)?;
     let chosen = chosen_format(fetch, settings)?;
     let options = options(fetch, chosen)?;
-    let format = formats::by_name(chosen.name())
-        .ok_or_else(|| CliError::usage(format!("there is no format {}", chosen.name())))?;
     if !wanted.unknown.is_empty() && !is_paired(settings)? {
         return Err(unknown_type(&wanted.unknown, None));
     }
@@ -65,12 +62,18 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
     }
     let output = Output::open(fetch.output.as_deref(), fetch.force)?;
     let is_file = matches!(output, Output::File { .. });
-    if chosen == OutputFormat::Arrow && !is_file && printer.out_terminal {
-        return Err(
-            CliError::usage("Arrow is binary and would garble the terminal")
-                .with_hint("write it to a file with `--output FILE`, or pipe it on"),
-        );
+    if chosen == OutputFormat::Sqlite && !is_file {
+        return Err(needs_a_file());
     }
+    if chosen.is_binary() && !is_file && printer.out_terminal {
+        return Err(CliError::usage(format!(
+            "{} is binary and would garble the terminal",
+            chosen.name()
+        ))
+        .with_hint("write it to a file with `--output FILE`, or pipe it on"));
+    }
+
+    let sink = Sink::new(chosen, &options, output)?;
 
     let (answer, link) = ask(&mut wanted, fetch, stretch, settings).await?;
     // On a terminal the samples themselves show how far it is.
@@ -80,7 +83,7 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
         ProgressBar::hidden()
     };
     progress.enable_steady_tick(TICK);
-    let outcome = receive(answer, &link, format, &options, output, &progress).await;
+    let outcome = receive(answer, &link, sink, &progress).await;
     progress.finish_and_clear();
     let end = outcome.map_err(|error| {
         if is_file || error.code() != Code::AnswerDamaged.as_str() {
@@ -163,9 +166,7 @@ enum Piece {
 async fn receive(
     mut answer: Answer,
     link: &Link,
-    format: &'static Format,
-    options: &Options,
-    output: Output,
+    sink: Sink,
     progress: &ProgressBar,
 ) -> Result<End, CliError> {
     let address = answer.address;
@@ -181,9 +182,7 @@ async fn receive(
     };
     let (sender, receiver) = mpsc::channel(AHEAD);
     let writer = Writer {
-        encoder: (format.encoder)(options),
-        output,
-        full: Vec::with_capacity(FULL + (FULL >> 2)),
+        sink,
         end,
         progress: progress.clone(),
     };
@@ -216,9 +215,7 @@ async fn receive(
 
 /// Reads batches and writes them; owns the output, which is gone unless the end was seen.
 struct Writer {
-    encoder: Box<dyn formats::Encoder>,
-    output: Output,
-    full: Vec<u8>,
+    sink: Sink,
     end: End,
     progress: ProgressBar,
 }
@@ -226,7 +223,6 @@ struct Writer {
 impl Writer {
     fn run(mut self, mut pieces: mpsc::Receiver<Piece>) -> Result<End, CliError> {
         let mut stream = ArrowStream::default();
-        self.encoder.start(&mut self.full).map_err(told)?;
         loop {
             match pieces.blocking_recv() {
                 None => {
@@ -237,37 +233,19 @@ impl Writer {
             }
         }
         stream.finish().map_err(told)?;
-        self.encoder
-            .finish(&self.end, &mut self.full)
-            .map_err(told)?;
-        self.write()?;
-        self.output.commit()?;
+        self.sink.finish(&self.end)?;
         Ok(self.end)
     }
 
     fn take(&mut self, stream: &mut ArrowStream, bytes: &[u8]) -> Result<(), CliError> {
         for batch in stream.push(bytes).map_err(told)? {
-            self.encoder.batch(&batch, &mut self.full).map_err(told)?;
+            self.sink.add(&batch)?;
             let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
             self.end.count = self.end.count.saturating_add(count);
-            if self.full.len() >= FULL {
-                self.write()?;
-            }
         }
         self.progress.set_position(self.end.count);
         Ok(())
     }
-
-    fn write(&mut self) -> Result<(), CliError> {
-        self.output.write(&self.full)?;
-        self.full.clear();
-        Ok(())
-    }
-}
-
-fn told(error: FormatError) -> CliError {
-    let code = error.code().parse().unwrap_or(Code::AnswerDamaged);
-    CliError::new(code, "the answer is damaged or was cut off").because(error)
 }
 
 /// What was asked for, for the one who got nothing.

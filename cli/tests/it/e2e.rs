@@ -11,11 +11,13 @@ use crate::{
 
 /// Names of the formats, and who reads them here.
 type Reader = (&'static str, fn(&[u8]) -> Vec<Row>);
-const FORMATS: [Reader; 4] = [
+const FORMATS: [Reader; 6] = [
     ("ndjson", |bytes| rows::ndjson(text(bytes))),
     ("csv", |bytes| rows::csv(text(bytes))),
     ("json", |bytes| rows::json(text(bytes))),
     ("arrow", rows::arrow),
+    ("parquet", rows::parquet),
+    ("sqlite", rows::sqlite),
 ];
 
 fn text(bytes: &[u8]) -> &str {

@@ -179,6 +179,47 @@ pub(crate) fn arrow(bytes: &[u8]) -> Vec<Row> {
         .collect()
 }
 
+/// A Parquet file.
+pub(crate) fn parquet(bytes: &[u8]) -> Vec<Row> {
+    let file = bytes::Bytes::copy_from_slice(bytes);
+    let builder = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file);
+    let reader = builder.expect("a footer").build().expect("row groups");
+    reader
+        .flat_map(|batch| batch_rows(&batch.expect("a batch")))
+        .collect()
+}
+
+/// A SQLite file, read by the program `sqlite3`.
+pub(crate) fn sqlite(bytes: &[u8]) -> Vec<Row> {
+    let file = tempfile::NamedTempFile::new().expect("a place");
+    std::fs::write(file.path(), bytes).expect("room");
+    let sql = "SELECT id, type, hex(ieee754_to_blob(value)) AS bits, unit, startDate, endDate,
+               sourceName, category FROM samples";
+    let read = std::process::Command::new("sqlite3")
+        .args(["-json", "-readonly"])
+        .arg(file.path())
+        .arg(sql)
+        .output()
+        .expect("sqlite3 is installed by scripts/test");
+    assert!(read.status.success(), "{read:?}");
+    let rows: Vec<Value> = serde_json::from_slice(&read.stdout).expect("JSON");
+    let text = |row: &Value, name: &str| row[name].as_str().map(str::to_owned);
+    rows.iter()
+        .map(|row| Row {
+            id: text(row, "id").expect("an id"),
+            kind: text(row, "type").expect("a type"),
+            value: text(row, "bits")
+                .filter(|bits| !bits.is_empty())
+                .map(|bits| f64::from_bits(u64::from_str_radix(&bits, 16).expect("bits"))),
+            unit: text(row, "unit").expect("a unit"),
+            start_ms: instant(&text(row, "startDate").expect("a start")),
+            end_ms: instant(&text(row, "endDate").expect("an end")),
+            source: text(row, "sourceName").expect("a source"),
+            category: text(row, "category"),
+        })
+        .collect()
+}
+
 fn batch_rows(batch: &RecordBatch) -> Vec<Row> {
     let text = |name: &str| -> Vec<Option<String>> {
         let column = batch

@@ -134,6 +134,7 @@ fn binary_data_does_not_go_to_a_terminal() {
     home.pair_with(&["a"]);
     for words in [
         &["fetch", "--format", "arrow"][..],
+        &["fetch", "--format", "parquet"],
         &["cert", "export", "--der"],
     ] {
         let (shown, exit) = at_terminal(&home, words, 80, &[]);

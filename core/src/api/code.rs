@@ -73,7 +73,7 @@ codes! {
         "the header `Allow` of the answer names the methods";
     /// Nothing that `Accept` names can be made.
     NotAcceptable = "NOT_ACCEPTABLE", Some(406), 1,
-        "accept one of text/csv, text/tab-separated-values, application/json, application/x-ndjson, application/vnd.apache.arrow.stream";
+        "accept one of text/csv, text/tab-separated-values, application/json, application/x-ndjson, application/vnd.apache.arrow.stream, application/vnd.apache.parquet";
     /// The client took too long to send its request.
     RequestTimeout = "REQUEST_TIMEOUT", Some(408), 4,
         "try again; run `healthsync status` to test the connection";

@@ -3,6 +3,8 @@
 
 mod check;
 
+use std::borrow::Cow;
+
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::{
@@ -57,17 +59,9 @@ impl Encoder for Arrow {
     }
 
     fn batch(&mut self, batch: &SampleBatch, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        let projected: RecordBatch;
-        let columns = match (self.include_metadata, batch.has_metadata()) {
-            (false, true) => {
-                projected = batch.base_columns().map_err(FormatError::encode)?;
-                &projected
-            }
-            (true, false) => return Err(FormatError::encode("the metadata columns are missing")),
-            (true, true) | (false, false) => batch.columns(),
-        };
+        let columns = fitting(batch, self.include_metadata)?;
         let writer = self.writer.as_mut().ok_or_else(not_started)?;
-        writer.write(columns).map_err(FormatError::encode)?;
+        writer.write(&columns).map_err(FormatError::encode)?;
         self.drain(out);
         Ok(())
     }
@@ -77,6 +71,21 @@ impl Encoder for Arrow {
         writer.finish().map_err(FormatError::encode)?;
         self.drain(out);
         Ok(())
+    }
+}
+
+/// The columns of a batch, without those on demand unless they are wanted.
+pub(super) fn fitting(
+    batch: &SampleBatch,
+    include_metadata: bool,
+) -> Result<Cow<'_, RecordBatch>, FormatError> {
+    match (include_metadata, batch.has_metadata()) {
+        (false, true) => {
+            let columns = batch.base_columns().map_err(FormatError::encode)?;
+            Ok(Cow::Owned(columns))
+        }
+        (true, false) => Err(FormatError::encode("the metadata columns are missing")),
+        (true, true) | (false, false) => Ok(Cow::Borrowed(batch.columns())),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! SampleBatch ──► rows (one walk over the columns) ──► csv, tsv, json, ndjson
-//!            └──► arrow (IPC stream, zstd) ──► ArrowStream on the other end
+//!            ├──► arrow (IPC stream, zstd) ──► ArrowStream on the other end
+//!            └──► parquet (a file, zstd)
 //! ```
 
 mod accept;
@@ -10,6 +11,7 @@ mod arrow;
 mod csv;
 mod json;
 mod ndjson;
+mod parquet;
 mod rows;
 
 use crate::{api::Code, batch::SampleBatch, report::Hint};
@@ -84,7 +86,14 @@ pub struct Format {
 }
 
 /// Every format.
-pub const FORMATS: &[Format] = &[csv::CSV, csv::TSV, json::JSON, ndjson::NDJSON, arrow::ARROW];
+pub const FORMATS: &[Format] = &[
+    csv::CSV,
+    csv::TSV,
+    json::JSON,
+    ndjson::NDJSON,
+    arrow::ARROW,
+    parquet::PARQUET,
+];
 
 /// The format of this name.
 pub fn by_name(name: &str) -> Option<&'static Format> {

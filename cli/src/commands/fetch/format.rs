@@ -40,9 +40,14 @@ pub(super) fn chosen_format(fetch: &Fetch, settings: &Settings) -> Result<Output
         Some("json") => OutputFormat::Json,
         Some("ndjson" | "jsonl") => OutputFormat::Ndjson,
         Some("arrow" | "arrows") => OutputFormat::Arrow,
+        Some("parquet") => OutputFormat::Parquet,
+        Some("sqlite" | "sqlite3" | "db") => OutputFormat::Sqlite,
         Some(ending) if OTHER_DATA.contains(&ending) => {
-            return Err(CliError::usage(format!("there is no format for .{ending}"))
-                .with_hint("choose one with `--format csv`, `tsv`, `json`, `ndjson` or `arrow`"));
+            return Err(
+                CliError::usage(format!("there is no format for .{ending}")).with_hint(
+                    "choose one with `--format csv`, `tsv`, `json`, `ndjson`, `arrow`, `parquet` or `sqlite`",
+                ),
+            );
         }
         _ if json => OutputFormat::Ndjson,
         _ => OutputFormat::Csv,

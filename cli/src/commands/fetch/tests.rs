@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use clap::Parser;
+use healthsync_core::format::{self as formats, Options};
 
 use super::*;
 use crate::{
@@ -31,7 +32,9 @@ fn the_format_follows_what_was_typed() {
         (&["--output", "a.JSONL"], Ok("ndjson")),
         (&["--output", "a.txt"], Ok("csv")),
         (&["--output", "a.arrow"], Ok("arrow")),
-        (&["--output", "a.parquet"], Err("USAGE")),
+        (&["--output", "a.parquet"], Ok("parquet")),
+        (&["--output", "a.DB"], Ok("sqlite")),
+        (&["--output", "a.orc"], Err("USAGE")),
         (&["--json", "--output", "a.XLSX"], Err("USAGE")),
         (&["--output", "a.xlsx", "--format", "csv"], Ok("csv")),
         (&["--output", "-"], Ok("csv")),
@@ -57,7 +60,8 @@ fn every_format_on_the_command_line_exists() {
     use clap::ValueEnum as _;
 
     for format in OutputFormat::value_variants() {
-        assert!(formats::by_name(format.name()).is_some(), "{format:?}");
+        let known = formats::by_name(format.name()).is_some();
+        assert_eq!(known, *format != OutputFormat::Sqlite, "{format:?}");
     }
 }
 
@@ -133,10 +137,9 @@ fn sent(pieces: Vec<Piece>) -> mpsc::Receiver<Piece> {
 }
 
 fn writer(path: &Path) -> Writer {
+    let output = Output::open(Some(path), false).unwrap();
     Writer {
-        encoder: (formats::by_name("csv").unwrap().encoder)(&Options::default()),
-        output: Output::open(Some(path), false).unwrap(),
-        full: Vec::new(),
+        sink: Sink::new(OutputFormat::Csv, &Options::default(), output).unwrap(),
         end: End::default(),
         progress: ProgressBar::hidden(),
     }
