@@ -17,7 +17,12 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{correlation::Correlation, sample::Provenance, sample::Sample, workout::Workout};
+use crate::{
+    correlation::Correlation,
+    document::Document,
+    sample::{Provenance, Sample},
+    workout::Workout,
+};
 
 /// The id of a stored thing.
 pub type Id = [u8; 16];
@@ -43,7 +48,7 @@ impl Key {
         Self::new(
             ["sample", origin, kind],
             (*start_ms, *end_ms),
-            provenance,
+            Some(provenance),
             external_id.as_ref(),
         )
     }
@@ -62,7 +67,7 @@ impl Key {
         Self::new(
             names,
             (*start_ms, *end_ms),
-            provenance,
+            Some(provenance),
             external_id.as_ref(),
         )
     }
@@ -81,7 +86,26 @@ impl Key {
         Self::new(
             names,
             (*start_ms, *end_ms),
+            Some(provenance),
+            external_id.as_ref(),
+        )
+    }
+
+    /// The key of a document of one origin. One that names no writer has an empty one.
+    pub fn of_document(origin: &str, document: &Document) -> Self {
+        let Document {
+            noun,
+            start_ms,
+            end_ms,
             provenance,
+            external_id,
+            ..
+        } = document;
+        let names = ["document", origin, noun.as_str()];
+        Self::new(
+            names,
+            (*start_ms, *end_ms),
+            provenance.as_deref(),
             external_id.as_ref(),
         )
     }
@@ -89,7 +113,7 @@ impl Key {
     fn new(
         names: [&str; 3],
         instants: (i64, i64),
-        provenance: &Provenance,
+        provenance: Option<&Provenance>,
         external_id: Option<&String>,
     ) -> Self {
         let mut hash = Sha256::new();
@@ -106,8 +130,10 @@ impl Key {
             text(id);
         } else {
             text("source");
-            text(&provenance.canonical_source);
-            text(provenance.hardware.as_deref().unwrap_or_default());
+            let source = provenance.map(|writer| writer.canonical_source.as_str());
+            let hardware = provenance.and_then(|writer| writer.hardware.as_deref());
+            text(source.unwrap_or_default());
+            text(hardware.unwrap_or_default());
         }
         hash.update(instants.0.to_be_bytes());
         hash.update(instants.1.to_be_bytes());
@@ -191,6 +217,21 @@ mod tests {
             hex(Key::of_sample("default", &external).id(0)),
             "093027c51de18493a37ba65cca000000"
         );
+    }
+
+    /// As above.
+    #[test]
+    fn the_keys_of_documents_are_frozen() {
+        use crate::document::Noun;
+
+        let mut document =
+            Document::new(Noun::ActivitySummary, 1_718_409_600_000, 1_718_496_000_000);
+        let key = |document: &Document| hex(Key::of_document("default", document).id(0));
+        assert_eq!(key(&document), "bcbaa9041049893b83624ffc71000000");
+        document.provenance = Some(sample().provenance);
+        assert_eq!(key(&document), "dea57efd1e288cf3857f756289000000");
+        document.external_id = Some("A-1".to_owned());
+        assert_eq!(key(&document), "79e48a8b65398758a5cb9fd6d7000000");
     }
 
     #[test]

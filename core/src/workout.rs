@@ -30,6 +30,27 @@ pub struct Workout {
     pub statistics: Vec<Statistic>,
     /// Pauses, laps, markers.
     pub events: Vec<Event>,
+    /// The parts of a workout of several sports; real exports name one for others, too.
+    pub activities: Vec<Activity>,
+}
+
+/// One part of a workout, with what was measured and what happened during it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activity {
+    /// The phone's own id of it.
+    pub uuid: Option<String>,
+    /// Start, milliseconds since 1970-01-01T00:00:00Z.
+    pub start_ms: i64,
+    /// End, same unit, if the file says so.
+    pub end_ms: Option<i64>,
+    /// Without pauses.
+    pub duration_s: Option<f64>,
+    /// What else the writer said.
+    pub metadata: Metadata,
+    /// Totals and averages.
+    pub statistics: Vec<Statistic>,
+    /// Pauses, laps, markers.
+    pub events: Vec<Event>,
 }
 
 /// Totals or averages of one type during a workout, in the type's canonical unit.

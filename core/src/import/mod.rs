@@ -21,7 +21,12 @@ use std::{
     io::{Read, Seek},
 };
 
-use crate::{correlation::Correlation, sample::Sample, workout::Workout};
+use crate::{
+    correlation::Correlation,
+    document::{Document, Noun},
+    sample::Sample,
+    workout::Workout,
+};
 
 /// Every format, in the order in which they are tried.
 pub const IMPORTERS: &[&dyn Importer] = &[&apple::AppleHealth];
@@ -30,6 +35,9 @@ pub const IMPORTERS: &[&dyn Importer] = &[&apple::AppleHealth];
 pub trait Importer: Sync {
     /// Name for people (`Apple Health`).
     fn name(&self) -> &'static str;
+
+    /// Name at rest (`appleHealth`): a store keeps which format brought a row. Never changed.
+    fn id(&self) -> &'static str;
 
     /// Whether the file is of this format; by content, never by name.
     fn recognize(&self, source: &mut dyn Source) -> Result<bool, ReadError>;
@@ -64,6 +72,13 @@ pub enum Item {
     Workout(Box<Workout>),
     /// Samples that belong together.
     Correlation(Box<Correlation>),
+    /// One document, whole, with its series.
+    Document(Box<Document>),
+    /// When the phone made the file, milliseconds since 1970-01-01T00:00:00Z.
+    Exported(i64),
+    /// The file says nothing, or not all, of what is of this noun: what it lacks may still be on
+    /// the phone.
+    Uncovered(Noun),
     /// Something that was passed over.
     Skipped {
         /// Line in the file, counted from 1; 0 for what is no line of it.

@@ -1,17 +1,29 @@
 //! Samples at rest: one SQLite file.
 
+mod documents;
 mod ingest;
 mod lookup;
 mod plan;
+mod range;
 mod scan;
 mod schema;
+mod steps;
 mod summary;
+mod workouts;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use crate::{query::Cursor, report::Hint};
+use crate::{document::Noun, query::Cursor, report::Hint};
 
+pub use documents::{NounSummary, StoredDocument};
 pub use ingest::{ImportFailed, ImportOptions, ImportProgress};
+pub use range::{Paged, Place, Range};
+pub use workouts::{
+    Member, StoredActivity, StoredCorrelation, StoredEvent, StoredStatistic, StoredWorkout,
+};
 
 /// The store of one data folder; cheap to open, one connection.
 #[derive(Debug)]
@@ -146,6 +158,8 @@ pub struct Imported {
     pub workouts: Tally,
     /// Correlations of the file; their records count as records once.
     pub correlations: Tally,
+    /// Documents of the file, by noun; only nouns that it has.
+    pub documents: BTreeMap<Noun, Tally>,
     /// What was passed over.
     pub skipped: Vec<SkippedCount>,
 }

@@ -130,7 +130,11 @@ fn part(
 }
 
 /// The numbers of these names; names that the store does not hold have none.
-fn numbers(connection: &Connection, table: &str, names: &[String]) -> Result<Vec<i64>, StoreError> {
+pub(super) fn numbers(
+    connection: &Connection,
+    table: &str,
+    names: &[String],
+) -> Result<Vec<i64>, StoreError> {
     let sql = format!("SELECT id FROM {table} WHERE name = ?1");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut numbers = Vec::new();

@@ -9,140 +9,16 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::StoreError;
+use super::{
+    StoreError,
+    steps::{STEPS, VERSION},
+};
 
 /// `HsHd`: tells our files from any other SQLite database.
 pub(super) const APPLICATION_ID: i64 = 0x4873_4864;
 
-/// Version of the tables below; a file with a higher one was written by a later program.
-pub(super) const VERSION: i64 = 1;
-
 /// How long a connection waits for another one that writes.
 pub(super) const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(1);
-
-const TABLES: &str = "
-CREATE TABLE counter (            -- one row
-  id   INTEGER PRIMARY KEY CHECK (id = 1),
-  seq  INTEGER NOT NULL,          -- last position of the sequence that was given out
-  rows INTEGER NOT NULL           -- last row number that was given to a sample
-) STRICT;
-INSERT INTO counter VALUES (1, 0, 0);
-
-CREATE TABLE origin   (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE kind     (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
-                       unit TEXT NOT NULL) STRICT;  -- of its first sample; '' for categories
-CREATE TABLE unit     (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE category (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE source   (id INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL,
-                       UNIQUE (name, version)) STRICT;      -- version '' when unknown
-CREATE TABLE device   (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
-                       hardware TEXT) STRICT;
--- Half of the last printed digit, in the unit of the row.
-CREATE TABLE tolerance (id INTEGER PRIMARY KEY, half REAL NOT NULL UNIQUE) STRICT;
--- Short metadata that many samples share (a JSON object as text).
-CREATE TABLE metadata (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
-
-CREATE TABLE sample (
-  kind_id      INTEGER NOT NULL,
-  start_ms     INTEGER NOT NULL,  -- since 1970-01-01T00:00:00Z
-  id           BLOB    NOT NULL,  -- UUIDv8 of the key, 16 bytes
-  end_ms       INTEGER NOT NULL,
-  row          INTEGER NOT NULL,  -- dense and unique: a bitmap of rows costs one bit each
-  seq          INTEGER NOT NULL,
-  origin_id    INTEGER NOT NULL,
-  source_id    INTEGER NOT NULL,
-  unit_id      INTEGER NOT NULL,
-  tolerance_id INTEGER,           -- null when there is no number
-  value        REAL,
-  category_id  INTEGER,
-  device_id    INTEGER,
-  created_ms   INTEGER,
-  metadata_id  INTEGER,           -- at most one of these two is set
-  metadata     TEXT,              -- a JSON object
-  PRIMARY KEY (kind_id, start_ms, id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX sample_seq ON sample (seq);
-
--- How many samples there are, kept by the same transactions that write them.
-CREATE TABLE tally (
-  kind_id   INTEGER NOT NULL,
-  origin_id INTEGER NOT NULL,
-  samples   INTEGER NOT NULL,
-  PRIMARY KEY (kind_id, origin_id)
-) STRICT, WITHOUT ROWID;
-
--- A deletion is a position in the sequence, too.
-CREATE TABLE tombstone (
-  seq     INTEGER PRIMARY KEY,
-  kind_id INTEGER,                -- null for workouts and correlations
-  id      BLOB NOT NULL
-) STRICT;
-
-CREATE TABLE workout (
-  workout_id INTEGER PRIMARY KEY,
-  id         BLOB    NOT NULL UNIQUE,
-  seq        INTEGER NOT NULL,
-  origin_id  INTEGER NOT NULL REFERENCES origin,
-  activity   TEXT    NOT NULL,    -- HealthKit's name without its prefix (`running`)
-  start_ms   INTEGER NOT NULL,
-  end_ms     INTEGER NOT NULL,
-  duration_s REAL,                -- without pauses
-  source_id  INTEGER NOT NULL REFERENCES source,
-  device_id  INTEGER REFERENCES device,
-  created_ms INTEGER,
-  metadata   TEXT
-) STRICT;
-CREATE INDEX workout_start ON workout (start_ms);
-CREATE INDEX workout_seq ON workout (seq);
-CREATE TABLE workout_statistic (
-  workout_id INTEGER NOT NULL REFERENCES workout ON DELETE CASCADE,
-  position   INTEGER NOT NULL,
-  kind_id    INTEGER NOT NULL REFERENCES kind,
-  start_ms   INTEGER,
-  end_ms     INTEGER,
-  unit_id    INTEGER NOT NULL REFERENCES unit,
-  average    REAL,
-  minimum    REAL,
-  maximum    REAL,
-  sum        REAL,
-  tolerance  REAL NOT NULL,       -- the widest of the four
-  PRIMARY KEY (workout_id, position)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE workout_event (
-  workout_id INTEGER NOT NULL REFERENCES workout ON DELETE CASCADE,
-  position   INTEGER NOT NULL,
-  event      TEXT    NOT NULL,    -- `pause`, `resume`, `lap`, ..
-  at_ms      INTEGER NOT NULL,
-  duration_s REAL,
-  metadata   TEXT,
-  PRIMARY KEY (workout_id, position)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE correlation (
-  correlation_id INTEGER PRIMARY KEY,
-  id             BLOB    NOT NULL UNIQUE,
-  seq            INTEGER NOT NULL,
-  origin_id      INTEGER NOT NULL REFERENCES origin,
-  kind_id        INTEGER NOT NULL REFERENCES kind,
-  start_ms       INTEGER NOT NULL,
-  end_ms         INTEGER NOT NULL,
-  source_id      INTEGER NOT NULL REFERENCES source,
-  device_id      INTEGER REFERENCES device,
-  created_ms     INTEGER,
-  metadata       TEXT
-) STRICT;
-CREATE INDEX correlation_start ON correlation (kind_id, start_ms);
-CREATE INDEX correlation_seq ON correlation (seq);
--- Which samples belong together; they are rows of `sample` like any other.
-CREATE TABLE correlation_member (
-  correlation_id INTEGER NOT NULL REFERENCES correlation ON DELETE CASCADE,
-  position       INTEGER NOT NULL,
-  kind_id        INTEGER NOT NULL REFERENCES kind,
-  start_ms       INTEGER NOT NULL,
-  sample_id      BLOB    NOT NULL,
-  PRIMARY KEY (correlation_id, position)
-) STRICT, WITHOUT ROWID;
-";
 
 /// Opens the file, makes it (0600) and its tables if they are missing, and refuses a file that is
 /// not ours.
@@ -172,15 +48,21 @@ pub(super) fn open_in_memory() -> Result<Connection, StoreError> {
 }
 
 fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
-    if identify(connection)? == Identity::Empty {
-        connection.pragma_update(None, "journal_mode", "wal")?;
+    let found = version(connection)?;
+    if found < VERSION {
+        if found == 0 {
+            connection.pragma_update(None, "journal_mode", "wal")?;
+        }
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have been faster.
-        if identify(&transaction)? == Identity::Empty {
-            transaction.execute_batch(TABLES)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
+        let found = version(&transaction)?;
+        let done = usize::try_from(found).unwrap_or_default();
+        for step in STEPS.iter().skip(done) {
+            transaction.execute_batch(step)?;
         }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
         // The tables stand in the file itself, so that emptying the log never needs room.
         empty_log(connection)?;
@@ -211,13 +93,8 @@ pub(super) fn empty_log(connection: &Connection) -> Result<(), rusqlite::Error> 
     emptied
 }
 
-#[derive(PartialEq, Eq)]
-enum Identity {
-    Empty,
-    Ours,
-}
-
-fn identify(connection: &Connection) -> Result<Identity, StoreError> {
+/// Version of the file's tables, 0 for an empty file.
+fn version(connection: &Connection) -> Result<i64, StoreError> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let id = pragma("application_id")?;
     if id == APPLICATION_ID {
@@ -228,13 +105,13 @@ fn identify(connection: &Connection) -> Result<Identity, StoreError> {
                 known: VERSION,
             })
         } else {
-            Ok(Identity::Ours)
+            Ok(found)
         };
     }
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if id == 0 && tables == 0 {
-        Ok(Identity::Empty)
+        Ok(0)
     } else {
         Err(StoreError::NotAStore { path: None })
     }
@@ -288,8 +165,136 @@ mod tests {
             .unwrap();
         assert!(matches!(
             open(&path),
-            Err(StoreError::Newer { found: 2, known: 1 })
+            Err(StoreError::Newer { found, known: VERSION }) if found == VERSION + 1
         ));
+    }
+
+    /// A file as the program of version 1 made it, with one row in every table.
+    fn first_version(path: &Path) {
+        let connection = Connection::open(path).unwrap();
+        connection
+            .execute_batch(&format!(
+                "PRAGMA journal_mode = wal; BEGIN; {}
+                 UPDATE counter SET seq = 3, rows = 1;
+                 INSERT INTO origin VALUES (1, 'default');
+                 INSERT INTO kind VALUES (1, 'steps', 'count');
+                 INSERT INTO unit VALUES (1, 'count');
+                 INSERT INTO category VALUES (1, 'awake');
+                 INSERT INTO source VALUES (1, 'Phone', '18.2');
+                 INSERT INTO device VALUES (1, 'name:iPhone', 'iPhone15,3');
+                 INSERT INTO tolerance VALUES (1, 0.5);
+                 INSERT INTO metadata VALUES (1, '{{\"a\":\"b\"}}');
+                 INSERT INTO sample VALUES (1, 1000, x'8f', 2000, 1, 1, 1, 1, 1, 1, 12.0, NULL, 1,
+                                            3000, 1, NULL);
+                 INSERT INTO tally VALUES (1, 1, 1);
+                 INSERT INTO tombstone VALUES (9, 1, x'01');
+                 INSERT INTO workout VALUES (1, x'02', 2, 1, 'running', 1, 2, 1.0, 1, 1, 3, NULL);
+                 INSERT INTO workout_statistic VALUES (1, 0, 1, 1, 2, 1, 1.0, 2.0, 3.0, 4.0, 0.5);
+                 INSERT INTO workout_event VALUES (1, 0, 'pause', 1, NULL, NULL);
+                 INSERT INTO correlation VALUES (1, x'03', 3, 1, 1, 1, 2, 1, NULL, NULL, NULL);
+                 INSERT INTO correlation_member VALUES (1, 0, 1, 1000, x'8f');
+                 PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1; COMMIT;",
+                STEPS[0]
+            ))
+            .unwrap();
+    }
+
+    /// All rows of all tables of version 1, column by column.
+    fn content(connection: &Connection) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (table, columns) in [
+            ("counter", "id, seq, rows"),
+            ("origin", "id, name"),
+            ("kind", "id, name, unit"),
+            ("unit", "id, name"),
+            ("category", "id, name"),
+            ("source", "id, name, version"),
+            ("device", "id, name, hardware"),
+            ("tolerance", "id, half"),
+            ("metadata", "id, text"),
+            (
+                "sample",
+                "kind_id, start_ms, id, end_ms, row, seq, origin_id, source_id, unit_id, \
+                 tolerance_id, value, category_id, device_id, created_ms, metadata_id, metadata",
+            ),
+            ("tally", "kind_id, origin_id, samples"),
+            ("tombstone", "seq, kind_id, id"),
+            (
+                "workout",
+                "workout_id, id, seq, origin_id, activity, start_ms, end_ms, duration_s, \
+                 source_id, device_id, created_ms, metadata",
+            ),
+            (
+                "workout_statistic",
+                "workout_id, position, kind_id, start_ms, end_ms, unit_id, average, minimum, \
+                 maximum, sum, tolerance",
+            ),
+            (
+                "workout_event",
+                "workout_id, position, event, at_ms, duration_s, metadata",
+            ),
+            (
+                "correlation",
+                "correlation_id, id, seq, origin_id, kind_id, start_ms, end_ms, source_id, \
+                 device_id, created_ms, metadata",
+            ),
+            (
+                "correlation_member",
+                "correlation_id, position, kind_id, start_ms, sample_id",
+            ),
+        ] {
+            let mut statement = connection
+                .prepare(&format!("SELECT {columns} FROM {table}"))
+                .unwrap();
+            let mut rows = statement.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                let values: Vec<String> = (0..columns.split(',').count())
+                    .map(|at| format!("{:?}", row.get_ref(at).unwrap()))
+                    .collect();
+                lines.push(format!("{table}: {}", values.join(" ")));
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_keeps_everything() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("health.db");
+        first_version(&path);
+        let before = content(&Connection::open(&path).unwrap());
+        assert_eq!(before.len(), 17, "a row in every table");
+        let connection = open(&path).unwrap();
+        assert_eq!(version(&connection).unwrap(), VERSION);
+        assert_eq!(content(&connection), before);
+        let format: String = connection
+            .query_row(
+                "SELECT format.name FROM sample JOIN format ON format.id = format_id",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(format, "appleHealth");
+        drop(connection);
+        assert_eq!(content(&open(&path).unwrap()), before);
+    }
+
+    #[test]
+    fn an_older_file_has_the_tables_of_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let tables = |connection: &Connection| -> Vec<(String, String)> {
+            let mut statement = connection
+                .prepare("SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY name")
+                .unwrap();
+            let rows = statement
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+                .unwrap();
+            rows.collect::<Result<_, _>>().unwrap()
+        };
+        let old = folder.path().join("old.db");
+        first_version(&old);
+        let new = folder.path().join("new.db");
+        assert_eq!(tables(&open(&old).unwrap()), tables(&open(&new).unwrap()));
     }
 
     #[test]

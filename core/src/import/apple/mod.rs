@@ -37,6 +37,10 @@ impl Importer for AppleHealth {
         "Apple Health"
     }
 
+    fn id(&self) -> &'static str {
+        "appleHealth"
+    }
+
     fn recognize(&self, source: &mut dyn Source) -> Result<bool, ReadError> {
         let head = head(source)?;
         if archive::is_zip(&head) {

@@ -79,6 +79,7 @@ impl ElementReader<'_, '_> {
             metadata,
             statistics,
             events,
+            activities: Vec::new(),
         }))
     }
 

@@ -1,4 +1,4 @@
-//! Finding the workout or correlation that an incoming one is.
+//! Finding the workout, correlation or document that an incoming one is.
 //!
 //! The rule is that of samples. There are few of these, so the ones that would be updates wait in
 //! memory for the end of the file; beyond a bound they no longer wait.
@@ -23,7 +23,7 @@ pub(super) struct Candidate<C> {
 /// Where an incoming thing belongs.
 pub(super) enum Place {
     /// It is there, and the same.
-    Same,
+    Same(i64),
     /// It is there, with other content.
     Changed(i64),
     /// It is new and gets this ordinal.
@@ -63,9 +63,10 @@ impl<T> Matcher<T> {
                 .filter(|candidate| !self.met.contains(&candidate.row))
         };
         if let Some(same) = unmet().find(|candidate| equals(&candidate.content)) {
-            self.met.insert(same.row);
+            let row = same.row;
+            self.met.insert(row);
             self.tally.unchanged += 1;
-            return Place::Same;
+            return Place::Same(row);
         }
         let first = unmet().next().map(|candidate| candidate.row);
         match first {

@@ -26,14 +26,16 @@ pub(super) struct Resolved {
 pub(super) struct Correlations<'t> {
     connection: &'t Connection,
     origin_id: i64,
+    format_id: i64,
     pub(super) matcher: Matcher<Resolved>,
 }
 
 impl<'t> Correlations<'t> {
-    pub(super) fn new(connection: &'t Connection, origin_id: i64) -> Self {
+    pub(super) fn new(connection: &'t Connection, origin_id: i64, format_id: i64) -> Self {
         Self {
             connection,
             origin_id,
+            format_id,
             matcher: Matcher::default(),
         }
     }
@@ -70,7 +72,7 @@ impl<'t> Correlations<'t> {
             .matcher
             .place(&candidates, |content| *content == keys, at_end)
         {
-            Place::Same => {}
+            Place::Same(_) => {}
             Place::Wait => self.matcher.wait(key, resolved),
             Place::Changed(row) => {
                 *seq += 1;
@@ -131,8 +133,8 @@ impl<'t> Correlations<'t> {
         self.connection
             .prepare_cached(
                 "INSERT INTO correlation (id, seq, origin_id, kind_id, start_ms, end_ms, source_id,
-                                          device_id, created_ms, metadata)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                                          device_id, created_ms, metadata, format_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 id,
@@ -145,6 +147,7 @@ impl<'t> Correlations<'t> {
                 device_id,
                 correlation.created_ms,
                 correlation.metadata.to_json(),
+                self.format_id,
             ])?;
         Ok(self.connection.last_insert_rowid())
     }

@@ -11,6 +11,7 @@
 
 mod chain;
 mod correlations;
+mod documents;
 mod failed;
 mod met;
 mod names;
@@ -22,6 +23,7 @@ mod workouts;
 
 use std::{
     borrow::Cow,
+    collections::BTreeSet,
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -29,12 +31,14 @@ use rusqlite::{Transaction, TransactionBehavior};
 
 use self::{
     correlations::{Correlations, Resolved},
+    documents::Documents,
     names::Names,
     pipeline::{Counting, Keyed, recognize, run},
     samples::Samples,
     workouts::Workouts,
 };
 use crate::{
+    document::Noun,
     import::Source,
     store::{Imported, SkippedCount, Store, StoreError, schema::empty_log},
 };
@@ -90,7 +94,7 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let imported = {
-            let mut ingest = Ingest::new(&transaction, origin)?;
+            let mut ingest = Ingest::new(&transaction, origin, importer.id())?;
             let position = AtomicU64::new(0);
             let mut source = Counting {
                 source,
@@ -108,11 +112,12 @@ impl Store {
             });
             match outcome {
                 Err(ImportFailed::Truncated { line }) if options.keep_partial => {
+                    ingest.is_partial = true;
                     ingest.skip(line, 1, "all that followed: the export is cut off".into());
                 }
                 other => other?,
             }
-            if ingest.samples.counts.read == 0 {
+            if ingest.is_empty() {
                 return Err(ImportFailed::Empty {
                     skipped: ingest.skipped,
                 });
@@ -132,16 +137,29 @@ struct Ingest<'t> {
     samples: Samples<'t>,
     workouts: Workouts<'t>,
     correlations: Correlations<'t>,
+    documents: Documents<'t>,
     skipped: Vec<SkippedCount>,
+    format_id: i64,
+    /// When the phone made the file.
+    exported_ms: Option<i64>,
+    /// Of what the file does not say all.
+    uncovered: BTreeSet<Noun>,
+    /// The file was cut off.
+    is_partial: bool,
 }
 
 /// Different reasons that are told one by one.
 const REASONS: usize = 100;
 
 impl<'t> Ingest<'t> {
-    fn new(transaction: &'t Transaction<'t>, origin: &str) -> Result<Self, StoreError> {
+    fn new(
+        transaction: &'t Transaction<'t>,
+        origin: &str,
+        format: &str,
+    ) -> Result<Self, StoreError> {
         let names = Names::new(transaction)?;
         let origin_id = names.origin(origin)?;
+        let format_id = names.format(format)?;
         let counters = transaction.query_row("SELECT seq, rows FROM counter", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
@@ -149,10 +167,15 @@ impl<'t> Ingest<'t> {
             transaction,
             origin_id,
             names,
-            samples: Samples::new(transaction, origin_id, counters)?,
-            workouts: Workouts::new(transaction, origin_id),
-            correlations: Correlations::new(transaction, origin_id),
+            samples: Samples::new(transaction, origin_id, format_id, counters)?,
+            workouts: Workouts::new(transaction, origin_id, format_id),
+            correlations: Correlations::new(transaction, origin_id, format_id),
+            documents: Documents::new(transaction, origin_id, format_id),
             skipped: Vec::new(),
+            format_id,
+            exported_ms: None,
+            uncovered: BTreeSet::new(),
+            is_partial: false,
         })
     }
 
@@ -178,6 +201,15 @@ impl<'t> Ingest<'t> {
                     self.correlations
                         .take(resolved, key, &mut self.names, seq)?;
                 }
+                Keyed::Document(document, key) => {
+                    let (names, seq) = (&mut self.names, &mut self.samples.seq);
+                    let workout = |number| self.workouts.row(number);
+                    self.documents.take(document, key, names, seq, &workout)?;
+                }
+                Keyed::Exported(at_ms) => self.exported_ms = Some(at_ms),
+                Keyed::Uncovered(noun) => {
+                    self.uncovered.insert(noun);
+                }
                 Keyed::Skipped {
                     line,
                     count,
@@ -186,6 +218,14 @@ impl<'t> Ingest<'t> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the file held nothing that could be kept.
+    fn is_empty(&self) -> bool {
+        self.samples.counts.read == 0
+            && self.workouts.matcher.tally.read == 0
+            && self.correlations.matcher.tally.read == 0
+            && self.documents.tallies().values().all(|it| it.read == 0)
     }
 
     fn skip(&mut self, line: u64, count: u64, reason: Cow<'static, str>) {
@@ -214,11 +254,21 @@ impl<'t> Ingest<'t> {
             .settle(&mut self.names, &mut self.samples.seq)?;
         self.correlations
             .settle(&mut self.names, &mut self.samples.seq)?;
+        let workout = |number| self.workouts.row(number);
+        self.documents
+            .settle(&mut self.names, &mut self.samples.seq, &workout)?;
         for (kind_id, added) in &self.samples.added {
             self.transaction.execute(
                 "INSERT INTO tally (kind_id, origin_id, samples) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET samples = samples + excluded.samples",
                 [*kind_id, self.origin_id, *added],
+            )?;
+        }
+        if let Some(at_ms) = self.exported_ms.filter(|_| !self.is_partial) {
+            self.transaction.execute(
+                "INSERT INTO exported (origin_id, format_id, at_ms) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
+                [self.origin_id, self.format_id, at_ms],
             )?;
         }
         self.transaction.execute(
@@ -234,7 +284,11 @@ impl<'t> Ingest<'t> {
             deleted: 0,
             workouts: self.workouts.matcher.tally,
             correlations: self.correlations.matcher.tally,
+            documents: self.documents.tallies(),
             skipped: self.skipped,
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

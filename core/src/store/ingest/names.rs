@@ -52,6 +52,11 @@ impl<'t> Names<'t> {
         one(self.connection, "origin", name)
     }
 
+    /// Number of an importer's format.
+    pub(super) fn format(&self, id: &str) -> rusqlite::Result<i64> {
+        one(self.connection, "format", id)
+    }
+
     pub(super) fn kind(&mut self, kind: &Kind, unit: &str) -> rusqlite::Result<i64> {
         let connection = self.connection;
         self.kinds.find(

@@ -12,11 +12,13 @@ use std::{
 use super::ImportFailed;
 use crate::{
     correlation::Correlation,
+    document::{Document, Noun},
     identity::Key,
     import::{IMPORTERS, Importer, Item, ReadError, Source, Stopped},
     sample::{Metadata, Sample},
+    series::Series,
     store::StoreError,
-    workout::Workout,
+    workout::{Event, Statistic, Workout},
 };
 
 /// The importer that knows the file.
@@ -34,6 +36,9 @@ pub(super) enum Keyed {
     Sample(Box<Sample>, Key),
     Workout(Box<Workout>, Key),
     Correlation(Box<Correlation>, Key, Vec<Key>),
+    Document(Box<Document>, Key),
+    Exported(i64),
+    Uncovered(Noun),
     Skipped {
         line: u64,
         count: u64,
@@ -42,7 +47,7 @@ pub(super) enum Keyed {
 }
 
 impl Keyed {
-    fn new(origin: &str, item: Item) -> Self {
+    pub(super) fn new(origin: &str, item: Item) -> Self {
         match item {
             Item::Sample(sample) => {
                 let key = Key::of_sample(origin, &sample);
@@ -61,6 +66,12 @@ impl Keyed {
                     .collect();
                 Self::Correlation(correlation, key, members)
             }
+            Item::Document(document) => {
+                let key = Key::of_document(origin, &document);
+                Self::Document(document, key)
+            }
+            Item::Exported(at_ms) => Self::Exported(at_ms),
+            Item::Uncovered(noun) => Self::Uncovered(noun),
             Item::Skipped {
                 line,
                 count,
@@ -80,23 +91,23 @@ const BATCHES_WAITING: usize = 8;
 /// A batch of few, but heavy items is full, too (bytes, roughly).
 const WEIGHT: usize = 1 << 20;
 
+/// Bytes of one small part, roughly.
+const PART: usize = 500;
+
 fn weight(item: &Item) -> usize {
-    const PART: usize = 500;
-    let of = |metadata: &Metadata| {
-        let entries = metadata.entries.iter();
-        entries
-            .map(|(key, value)| key.len() + value.len())
-            .sum::<usize>()
-            + metadata.beats.len() * PART
+    let parts = |statistics: &[Statistic], events: &[Event]| {
+        let events = events.iter().map(|event| PART + of(&event.metadata));
+        statistics.len() * PART + events.sum::<usize>()
     };
     match item {
         Item::Sample(sample) => of(&sample.metadata),
         Item::Workout(workout) => {
-            let events = workout
-                .events
-                .iter()
-                .map(|event| PART + of(&event.metadata));
-            of(&workout.metadata) + workout.statistics.len() * PART + events.sum::<usize>()
+            let activities = workout.activities.iter();
+            let activities =
+                activities.map(|it| PART + of(&it.metadata) + parts(&it.statistics, &it.events));
+            of(&workout.metadata)
+                + parts(&workout.statistics, &workout.events)
+                + activities.sum::<usize>()
         }
         Item::Correlation(correlation) => {
             let members = correlation.members.iter();
@@ -105,8 +116,20 @@ fn weight(item: &Item) -> usize {
                     .map(|member| PART + of(&member.metadata))
                     .sum::<usize>()
         }
-        Item::Skipped { .. } => 0,
+        Item::Document(document) => {
+            let series = document.series.as_ref().map_or(0, Series::size);
+            of(&document.metadata) + document.body.size() + series
+        }
+        Item::Exported(_) | Item::Uncovered(_) | Item::Skipped { .. } => 0,
     }
+}
+
+fn of(metadata: &Metadata) -> usize {
+    let entries = metadata.entries.iter();
+    entries
+        .map(|(key, value)| key.len() + value.len())
+        .sum::<usize>()
+        + metadata.beats.len() * PART
 }
 
 /// Reads in a thread of its own; `take` writes here.

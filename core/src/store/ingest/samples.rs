@@ -37,6 +37,7 @@ pub(super) struct Counts {
 pub(super) struct Samples<'t> {
     pub(super) connection: &'t Connection,
     origin_id: i64,
+    format_id: i64,
     pub(super) seq: i64,
     pub(super) rows: i64,
     pub(super) counts: Counts,
@@ -53,8 +54,9 @@ pub(super) struct Samples<'t> {
 
 const INSERT: &str = "
 INSERT INTO sample (kind_id, start_ms, id, end_ms, row, seq, origin_id, source_id, unit_id,
-                    tolerance_id, value, category_id, device_id, created_ms, metadata_id, metadata)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                    tolerance_id, value, category_id, device_id, created_ms, metadata_id, metadata,
+                    format_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
 ON CONFLICT (kind_id, start_ms, id) DO NOTHING";
 
 const FIND: &str = "
@@ -69,11 +71,13 @@ impl<'t> Samples<'t> {
     pub(super) fn new(
         connection: &'t Connection,
         origin_id: i64,
+        format_id: i64,
         (seq, rows): (i64, i64),
     ) -> rusqlite::Result<Self> {
         Ok(Self {
             connection,
             origin_id,
+            format_id,
             seq,
             rows,
             counts: Counts::default(),
@@ -195,6 +199,7 @@ impl<'t> Samples<'t> {
             row.created_ms,
             row.metadata_id,
             row.metadata,
+            self.format_id,
         ])?;
         if inserted == 0 {
             return Ok(false);

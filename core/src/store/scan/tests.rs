@@ -59,7 +59,7 @@ fn filled(count: u32) -> (Store, Vec<Known>) {
         };
         connection
             .prepare_cached(
-                "INSERT INTO sample VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, NULL, ?9, ?10, ?11, ?12, ?13, ?14)",
+                "INSERT INTO sample VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, NULL, ?9, ?10, ?11, ?12, ?13, ?14, 1)",
             )
             .unwrap()
             .execute(rusqlite::params![
@@ -412,7 +412,7 @@ fn a_sink_ends_the_scan() {
         .connection
         .execute_batch(&format!(
             "INSERT INTO sample SELECT 4, n.value, CAST(n.value AS BLOB), 0, 1000 + n.value, 0, 1, 1, 1,
-                NULL, 1.0, NULL, NULL, NULL, NULL, NULL
+                NULL, 1.0, NULL, NULL, NULL, NULL, NULL, 1
              FROM (WITH RECURSIVE n(value) AS (VALUES (1) UNION ALL SELECT value + 1 FROM n
                 WHERE value < {}) SELECT value FROM n) AS n;
              UPDATE sample SET id = randomblob(16) WHERE kind_id = 4",

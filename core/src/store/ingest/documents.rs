@@ -1,0 +1,258 @@
+//! Writing documents, with their series.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+
+use super::{
+    chain::{Candidate, Matcher, Place},
+    names::Names,
+};
+use crate::{
+    document::{Document, Noun},
+    identity::{Id, Key, MAX_ORDINAL},
+    series::Series,
+    store::Tally,
+};
+
+/// What makes two documents of one key equal.
+struct Content {
+    body: String,
+    halves: Option<String>,
+    digest: Option<[u8; 32]>,
+}
+
+/// A document on its way, and the row of its workout, once that is known.
+struct Owned {
+    document: Box<Document>,
+    digest: Option<[u8; 32]>,
+}
+
+pub(super) struct Documents<'t> {
+    connection: &'t Connection,
+    origin_id: i64,
+    format_id: i64,
+    matchers: BTreeMap<Noun, Matcher<Owned>>,
+    /// Rows whose workout was not settled yet: row, and the workout's number in the file.
+    orphans: Vec<(i64, u64)>,
+}
+
+impl<'t> Documents<'t> {
+    pub(super) fn new(connection: &'t Connection, origin_id: i64, format_id: i64) -> Self {
+        Self {
+            connection,
+            origin_id,
+            format_id,
+            matchers: BTreeMap::new(),
+            orphans: Vec::new(),
+        }
+    }
+
+    /// `workout` says which row the workout with this number of the file got.
+    pub(super) fn take(
+        &mut self,
+        document: Box<Document>,
+        key: Key,
+        names: &mut Names<'_>,
+        seq: &mut i64,
+        workout: &impl Fn(u64) -> Option<i64>,
+    ) -> rusqlite::Result<()> {
+        let digest = document.series.as_ref().map(Series::digest);
+        self.matcher(document.noun).tally.read += 1;
+        // What has a series is too heavy to wait.
+        let at_end = digest.is_some();
+        let owned = Owned { document, digest };
+        self.put(owned, key, names, seq, (workout, at_end))
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        names: &mut Names<'_>,
+        seq: &mut i64,
+        workout: &impl Fn(u64) -> Option<i64>,
+    ) -> rusqlite::Result<()> {
+        let waiting: Vec<_> = self
+            .matchers
+            .values_mut()
+            .flat_map(Matcher::take_waiting)
+            .collect();
+        for (key, owned) in waiting {
+            self.put(owned, key, names, seq, (workout, true))?;
+        }
+        for (row, number) in std::mem::take(&mut self.orphans) {
+            self.connection.execute(
+                "UPDATE document SET workout_id = ?2 WHERE document_id = ?1",
+                params![row, workout(number)],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// What became of the documents, by noun.
+    pub(super) fn tallies(&self) -> BTreeMap<Noun, Tally> {
+        let tallies = self.matchers.iter();
+        tallies
+            .map(|(noun, matcher)| (*noun, matcher.tally))
+            .collect()
+    }
+
+    fn matcher(&mut self, noun: Noun) -> &mut Matcher<Owned> {
+        self.matchers.entry(noun).or_default()
+    }
+
+    fn put(
+        &mut self,
+        owned: Owned,
+        key: Key,
+        names: &mut Names<'_>,
+        seq: &mut i64,
+        (workout, at_end): (&impl Fn(u64) -> Option<i64>, bool),
+    ) -> rusqlite::Result<()> {
+        let candidates = self.candidates(key)?;
+        let equals = |content: &Content| {
+            content.digest == owned.digest
+                && owned
+                    .document
+                    .body
+                    .equals(&content.body, content.halves.as_deref())
+        };
+        let matcher = self.matcher(owned.document.noun);
+        let row = match matcher.place(&candidates, equals, at_end) {
+            Place::Same(_) => return Ok(()),
+            Place::Wait => {
+                matcher.wait(key, owned);
+                return Ok(());
+            }
+            Place::Changed(row) => {
+                *seq += 1;
+                self.change(row, &owned, *seq)?;
+                row
+            }
+            Place::New(ordinal) => {
+                *seq += 1;
+                let row = self.insert(key.id(ordinal), &owned, names, *seq)?;
+                self.matcher(owned.document.noun).made(row);
+                row
+            }
+        };
+        self.write_series(row, &owned.document)?;
+        if let Some(number) = owned.document.workout {
+            match workout(number) {
+                None => self.orphans.push((row, number)),
+                found => {
+                    self.connection.execute(
+                        "UPDATE document SET workout_id = ?2 WHERE document_id = ?1",
+                        params![row, found],
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn candidates(&self, key: Key) -> rusqlite::Result<Vec<Candidate<Content>>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT document_id, id, body, halves, digest FROM document
+             WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+        )?;
+        let rows = statement.query_map(params![key.id(0), key.id(MAX_ORDINAL)], |row| {
+            Ok(Candidate {
+                row: row.get(0)?,
+                id: row.get(1)?,
+                content: Content {
+                    body: row.get(2)?,
+                    halves: row.get(3)?,
+                    digest: row.get(4)?,
+                },
+            })
+        })?;
+        rows.collect()
+    }
+
+    fn insert(
+        &self,
+        id: Id,
+        owned: &Owned,
+        names: &mut Names<'_>,
+        seq: i64,
+    ) -> rusqlite::Result<i64> {
+        let Owned { document, digest } = owned;
+        let (source_id, device_id) = match &document.provenance {
+            Some(writer) => {
+                let (source, device) = names.writer(writer)?;
+                (Some(source), device)
+            }
+            None => (None, None),
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO document (noun, id, seq, origin_id, format_id, start_ms, end_ms,
+                                       local_date, source_id, device_id, created_ms, body, halves,
+                                       metadata, points, digest)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+            )?
+            .execute(params![
+                document.noun.as_str(),
+                id,
+                seq,
+                self.origin_id,
+                self.format_id,
+                document.start_ms,
+                document.end_ms,
+                document.local_date,
+                source_id,
+                device_id,
+                document.created_ms,
+                document.body.to_json(),
+                document.body.halves(),
+                document.metadata.to_json(),
+                points(document),
+                digest,
+            ])?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    fn change(&self, row: i64, owned: &Owned, seq: i64) -> rusqlite::Result<()> {
+        let Owned { document, digest } = owned;
+        let connection = self.connection;
+        connection.execute("DELETE FROM series WHERE document_id = ?1", [row])?;
+        connection.execute(
+            "UPDATE document SET seq = ?2, created_ms = ?3, body = ?4, halves = ?5, metadata = ?6,
+                                 points = ?7, digest = ?8
+             WHERE document_id = ?1",
+            params![
+                row,
+                seq,
+                document.created_ms,
+                document.body.to_json(),
+                document.body.halves(),
+                document.metadata.to_json(),
+                points(document),
+                digest,
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn write_series(&self, row: i64, document: &Document) -> rusqlite::Result<()> {
+        let Some(series) = &document.series else {
+            return Ok(());
+        };
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO series (document_id, position, points, data) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        for (position, chunk) in (0_i64..).zip(&series.chunks) {
+            statement.execute(params![row, position, count(chunk.points), chunk.data])?;
+        }
+        Ok(())
+    }
+}
+
+fn points(document: &Document) -> i64 {
+    let series = document.series.as_ref();
+    series.map_or(0, |series| count(series.points()))
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

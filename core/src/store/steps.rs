@@ -1,0 +1,216 @@
+//! How the tables of `health.db` came to be: one step a version.
+//!
+//! A new file takes all steps, an older one those that it lacks, in one transaction: it has the
+//! version of before or the newest one, also after a kill. A step that was released is never
+//! changed; what is to be otherwise is a further step at the end.
+
+/// What makes version n + 1 of version n; version 0 is an empty file.
+pub(super) const STEPS: &[&str] = &[RECORDS, DOCUMENTS];
+
+/// Version of the tables that this program knows.
+pub(super) const VERSION: i64 = 2;
+
+/// Version 1: records, workouts, correlations.
+const RECORDS: &str = "
+CREATE TABLE counter (            -- one row
+  id   INTEGER PRIMARY KEY CHECK (id = 1),
+  seq  INTEGER NOT NULL,          -- last position of the sequence that was given out
+  rows INTEGER NOT NULL           -- last row number that was given to a sample
+) STRICT;
+INSERT INTO counter VALUES (1, 0, 0);
+
+CREATE TABLE origin   (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE kind     (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+                       unit TEXT NOT NULL) STRICT;  -- of its first sample; '' for categories
+CREATE TABLE unit     (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE category (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE source   (id INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL,
+                       UNIQUE (name, version)) STRICT;      -- version '' when unknown
+CREATE TABLE device   (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+                       hardware TEXT) STRICT;
+-- Half of the last printed digit, in the unit of the row.
+CREATE TABLE tolerance (id INTEGER PRIMARY KEY, half REAL NOT NULL UNIQUE) STRICT;
+-- Short metadata that many samples share (a JSON object as text).
+CREATE TABLE metadata (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+
+CREATE TABLE sample (
+  kind_id      INTEGER NOT NULL,
+  start_ms     INTEGER NOT NULL,  -- since 1970-01-01T00:00:00Z
+  id           BLOB    NOT NULL,  -- UUIDv8 of the key, 16 bytes
+  end_ms       INTEGER NOT NULL,
+  row          INTEGER NOT NULL,  -- dense and unique: a bitmap of rows costs one bit each
+  seq          INTEGER NOT NULL,
+  origin_id    INTEGER NOT NULL,
+  source_id    INTEGER NOT NULL,
+  unit_id      INTEGER NOT NULL,
+  tolerance_id INTEGER,           -- null when there is no number
+  value        REAL,
+  category_id  INTEGER,
+  device_id    INTEGER,
+  created_ms   INTEGER,
+  metadata_id  INTEGER,           -- at most one of these two is set
+  metadata     TEXT,              -- a JSON object
+  PRIMARY KEY (kind_id, start_ms, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sample_seq ON sample (seq);
+
+-- How many samples there are, kept by the same transactions that write them.
+CREATE TABLE tally (
+  kind_id   INTEGER NOT NULL,
+  origin_id INTEGER NOT NULL,
+  samples   INTEGER NOT NULL,
+  PRIMARY KEY (kind_id, origin_id)
+) STRICT, WITHOUT ROWID;
+
+-- A deletion is a position in the sequence, too.
+CREATE TABLE tombstone (
+  seq     INTEGER PRIMARY KEY,
+  kind_id INTEGER,                -- null for workouts and correlations
+  id      BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE workout (
+  workout_id INTEGER PRIMARY KEY,
+  id         BLOB    NOT NULL UNIQUE,
+  seq        INTEGER NOT NULL,
+  origin_id  INTEGER NOT NULL REFERENCES origin,
+  activity   TEXT    NOT NULL,    -- HealthKit's name without its prefix (`running`)
+  start_ms   INTEGER NOT NULL,
+  end_ms     INTEGER NOT NULL,
+  duration_s REAL,                -- without pauses
+  source_id  INTEGER NOT NULL REFERENCES source,
+  device_id  INTEGER REFERENCES device,
+  created_ms INTEGER,
+  metadata   TEXT
+) STRICT;
+CREATE INDEX workout_start ON workout (start_ms);
+CREATE INDEX workout_seq ON workout (seq);
+CREATE TABLE workout_statistic (
+  workout_id INTEGER NOT NULL REFERENCES workout ON DELETE CASCADE,
+  position   INTEGER NOT NULL,
+  kind_id    INTEGER NOT NULL REFERENCES kind,
+  start_ms   INTEGER,
+  end_ms     INTEGER,
+  unit_id    INTEGER NOT NULL REFERENCES unit,
+  average    REAL,
+  minimum    REAL,
+  maximum    REAL,
+  sum        REAL,
+  tolerance  REAL NOT NULL,       -- the widest of the four
+  PRIMARY KEY (workout_id, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE workout_event (
+  workout_id INTEGER NOT NULL REFERENCES workout ON DELETE CASCADE,
+  position   INTEGER NOT NULL,
+  event      TEXT    NOT NULL,    -- `pause`, `resume`, `lap`, ..
+  at_ms      INTEGER NOT NULL,
+  duration_s REAL,
+  metadata   TEXT,
+  PRIMARY KEY (workout_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE correlation (
+  correlation_id INTEGER PRIMARY KEY,
+  id             BLOB    NOT NULL UNIQUE,
+  seq            INTEGER NOT NULL,
+  origin_id      INTEGER NOT NULL REFERENCES origin,
+  kind_id        INTEGER NOT NULL REFERENCES kind,
+  start_ms       INTEGER NOT NULL,
+  end_ms         INTEGER NOT NULL,
+  source_id      INTEGER NOT NULL REFERENCES source,
+  device_id      INTEGER REFERENCES device,
+  created_ms     INTEGER,
+  metadata       TEXT
+) STRICT;
+CREATE INDEX correlation_start ON correlation (kind_id, start_ms);
+CREATE INDEX correlation_seq ON correlation (seq);
+-- Which samples belong together; they are rows of `sample` like any other.
+CREATE TABLE correlation_member (
+  correlation_id INTEGER NOT NULL REFERENCES correlation ON DELETE CASCADE,
+  position       INTEGER NOT NULL,
+  kind_id        INTEGER NOT NULL REFERENCES kind,
+  start_ms       INTEGER NOT NULL,
+  sample_id      BLOB    NOT NULL,
+  PRIMARY KEY (correlation_id, position)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Version 2: what is neither record, workout nor correlation; the parts of a workout; which
+/// format a row came from, and when each was exported last.
+const DOCUMENTS: &str = "
+CREATE TABLE format (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+INSERT INTO format VALUES (1, 'appleHealth');
+-- The format of the file that brought the row first: an import prunes only rows of its own.
+ALTER TABLE sample      ADD COLUMN format_id INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE workout     ADD COLUMN format_id INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE correlation ADD COLUMN format_id INTEGER NOT NULL DEFAULT 1;
+-- The newest export of which all was kept.
+CREATE TABLE exported (
+  origin_id INTEGER NOT NULL,
+  format_id INTEGER NOT NULL,
+  at_ms     INTEGER NOT NULL,     -- when the phone made it
+  PRIMARY KEY (origin_id, format_id)
+) STRICT, WITHOUT ROWID;
+
+-- What was deleted: 'sample', 'workout', 'correlation', or the noun of a document.
+ALTER TABLE tombstone ADD COLUMN noun TEXT;
+ALTER TABLE tombstone ADD COLUMN origin_id INTEGER;
+
+-- Parts of a workout of several sports.
+CREATE TABLE workout_activity (
+  workout_id INTEGER NOT NULL REFERENCES workout ON DELETE CASCADE,
+  position   INTEGER NOT NULL,
+  uuid       TEXT,
+  start_ms   INTEGER NOT NULL,
+  end_ms     INTEGER,
+  duration_s REAL,                -- without pauses
+  metadata   TEXT,                -- a JSON object
+  PRIMARY KEY (workout_id, position)
+) STRICT, WITHOUT ROWID;
+-- Position of the part that it belongs to; null for the whole workout.
+ALTER TABLE workout_statistic ADD COLUMN activity INTEGER;
+ALTER TABLE workout_event     ADD COLUMN activity INTEGER;
+
+CREATE TABLE document (
+  document_id INTEGER PRIMARY KEY,
+  noun        TEXT    NOT NULL,   -- `route`, `ecg`, `activitySummary`, ..
+  id          BLOB    NOT NULL UNIQUE,
+  seq         INTEGER NOT NULL,
+  origin_id   INTEGER NOT NULL REFERENCES origin,
+  format_id   INTEGER NOT NULL REFERENCES format,
+  start_ms    INTEGER NOT NULL,
+  end_ms      INTEGER NOT NULL,
+  local_date  TEXT,               -- of what belongs to a day (2026-01-10)
+  source_id   INTEGER REFERENCES source,
+  device_id   INTEGER REFERENCES device,
+  created_ms  INTEGER,
+  workout_id  INTEGER REFERENCES workout ON DELETE SET NULL,
+  body        TEXT    NOT NULL,   -- a JSON object
+  halves      TEXT,               -- half of the last printed digit of numbers of body, by name
+  metadata    TEXT,               -- a JSON object
+  points      INTEGER NOT NULL,   -- of its series
+  digest      BLOB                -- SHA-256 of its series
+) STRICT;
+CREATE INDEX document_start ON document (noun, start_ms, id);
+CREATE INDEX document_seq ON document (seq);
+CREATE INDEX document_workout ON document (workout_id) WHERE workout_id IS NOT NULL;
+-- Points of a route, voltages of an ECG: see core/src/series.rs for the bytes.
+CREATE TABLE series (
+  series_id   INTEGER PRIMARY KEY,
+  document_id INTEGER NOT NULL REFERENCES document ON DELETE CASCADE,
+  position    INTEGER NOT NULL,
+  points      INTEGER NOT NULL,
+  data        BLOB    NOT NULL,
+  UNIQUE (document_id, position)
+) STRICT;
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_version_has_its_step() {
+        assert_eq!(i64::try_from(STEPS.len()), Ok(VERSION));
+    }
+}
