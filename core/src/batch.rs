@@ -225,6 +225,12 @@ impl<'a> Names<'a> {
         self.values.iter()
     }
 
+    /// The text in this row.
+    pub(crate) fn text(&self, row: usize) -> Option<&'a str> {
+        let key = self.key(row)?;
+        (key < self.values.len() && self.values.is_valid(key)).then(|| self.values.value(key))
+    }
+
     /// Which of the distinct texts stands in this row.
     pub(crate) fn key(&self, row: usize) -> Option<usize> {
         if self.keys.is_null(row) {

@@ -24,6 +24,21 @@ use crate::{
     workout::Workout,
 };
 
+/// Whose data it is when nobody says so.
+pub const DEFAULT_ORIGIN: &str = "default";
+
+/// Whether this can name whose data it is: 1 to 64 letters, digits, spaces or `._-`.
+pub fn is_origin(name: &str) -> bool {
+    /// A name, not a novel.
+    const LONGEST: usize = 64;
+
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '.' | '_' | '-');
+    !name.is_empty()
+        && name.chars().count() <= LONGEST
+        && name.trim() == name
+        && name.chars().all(allowed)
+}
+
 /// The id of a stored thing.
 pub type Id = [u8; 16];
 
@@ -232,6 +247,23 @@ mod tests {
         assert_eq!(key(&document), "dea57efd1e288cf3857f756289000000");
         document.external_id = Some("A-1".to_owned());
         assert_eq!(key(&document), "79e48a8b65398758a5cb9fd6d7000000");
+    }
+
+    #[test]
+    fn origins_are_names() {
+        for (name, expected) in [
+            ("default", true),
+            ("Anna’s iPhone", false),
+            ("Anna iPhone 15.2_b-c", true),
+            ("Älteres Gerät", true),
+            ("", false),
+            (" anna", false),
+            ("a/b", false),
+            ("a\u{202e}b", false),
+            (&"x".repeat(65), false),
+        ] {
+            assert_eq!(is_origin(name), expected, "{name:?}");
+        }
     }
 
     #[test]

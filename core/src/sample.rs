@@ -1,5 +1,7 @@
 //! One record on its way into the store.
 
+mod json;
+
 use std::sync::Arc;
 
 use crate::kind::Kind;

@@ -141,9 +141,9 @@ pub struct Import {
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
-    /// Whose data it is, or which phone's
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub origin: String,
+    /// Whose data it is, or which phone's [default: `default`, or what a CSV of our own says]
+    #[arg(long, value_name = "NAME")]
+    pub origin: Option<String>,
 
     /// Keep what a file that breaks off held up to there
     #[arg(long)]

@@ -16,6 +16,7 @@ mod rows;
 
 use crate::{api::Code, batch::SampleBatch, report::Hint};
 
+pub(crate) use self::rows::{COLUMNS, MORE_COLUMNS};
 pub use self::{accept::by_accept, arrow::ArrowStream};
 
 /// What a writer may be told.

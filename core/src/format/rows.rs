@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Names of the columns, in order.
-pub(super) const COLUMNS: [&str; 8] = [
+pub(crate) const COLUMNS: [&str; 8] = [
     "id",
     "type",
     "value",
@@ -24,7 +24,7 @@ pub(super) const COLUMNS: [&str; 8] = [
     "category",
 ];
 /// Names of those on demand.
-pub(super) const MORE_COLUMNS: [&str; 4] = ["origin", "device", "creationDate", "metadata"];
+pub(crate) const MORE_COLUMNS: [&str; 4] = ["origin", "device", "creationDate", "metadata"];
 
 /// How a format notes what it finds in a row.
 pub(super) trait Notation {

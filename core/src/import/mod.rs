@@ -15,6 +15,12 @@
 //! - No value of a record stands in an error or in a reason.
 
 mod apple;
+mod arrow;
+mod csv;
+mod date;
+mod limits;
+mod own;
+mod provenance;
 
 use std::{
     borrow::Cow,
@@ -28,8 +34,10 @@ use crate::{
     workout::Workout,
 };
 
+pub use own::Returning;
+
 /// Every format, in the order in which they are tried.
-pub const IMPORTERS: &[&dyn Importer] = &[&apple::AppleHealth];
+pub const IMPORTERS: &[&dyn Importer] = &[&apple::AppleHealth, &csv::OwnCsv, &arrow::OwnArrow];
 
 /// Knows one file format.
 pub trait Importer: Sync {
@@ -79,6 +87,8 @@ pub enum Item {
     /// The file says nothing, or not all, of what is of this noun: what it lacks may still be on
     /// the phone.
     Uncovered(Noun),
+    /// A record that this program wrote itself, with the id and the origin that it had.
+    Returning(Box<Returning>),
     /// Something that was passed over.
     Skipped {
         /// Line in the file, counted from 1; 0 for what is no line of it.

@@ -57,7 +57,10 @@ fn a_file_that_is_cut_off() {
 fn what_a_cut_off_file_held_is_kept_when_asked() {
     let text = many();
     let mut store = store();
-    let options = ImportOptions { keep_partial: true };
+    let options = ImportOptions {
+        keep_partial: true,
+        ..ImportOptions::default()
+    };
     let half = &text.as_bytes()[..text.len() / 2];
     let imported = store
         .import(
@@ -232,7 +235,10 @@ impl Seek for Failing {
 fn a_reader_that_fails() {
     let mut store = store();
     let mut source = Failing(Cursor::new(many().into_bytes()), 100_000);
-    let options = ImportOptions { keep_partial: true };
+    let options = ImportOptions {
+        keep_partial: true,
+        ..ImportOptions::default()
+    };
     let error = store
         .import("default", &mut source, None, &options, &mut |_| {})
         .expect_err("an error");

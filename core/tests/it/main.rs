@@ -12,3 +12,5 @@ mod export;
 mod fixtures;
 mod identity;
 mod import;
+mod random_rows;
+mod round_trip;

@@ -1,5 +1,6 @@
 //! `MetadataEntry` and the beats of a heart rate variability.
 
+pub(super) use super::provenance::external_id;
 use super::{element::ElementReader, limits, tag::Tag};
 use crate::{
     import::ReadError,
@@ -62,14 +63,4 @@ impl ElementReader<'_, '_> {
         }
         Ok(true)
     }
-}
-
-/// The writer's own stable id.
-pub(super) fn external_id(metadata: &Metadata) -> Option<String> {
-    ["HKExternalUUID", "HKMetadataKeySyncIdentifier"]
-        .iter()
-        .filter_map(|key| metadata.value(key))
-        .map(str::trim)
-        .find(|id| !id.is_empty())
-        .map(str::to_owned)
 }

@@ -12,13 +12,10 @@
 mod archive;
 mod category;
 mod correlation;
-mod date;
 mod element;
-mod limits;
 mod measure;
 mod metadata;
 mod prolog;
-mod provenance;
 mod tag;
 mod text;
 mod tokens;
@@ -26,7 +23,7 @@ mod workout;
 
 use std::io::{Read, SeekFrom};
 
-use super::{Importer, Item, ReadError, Sink, Source};
+use super::{Importer, Item, ReadError, Sink, Source, date, limits, provenance};
 
 /// Knows `export.zip` under any name, in any language, and a bare `export.xml`.
 #[derive(Clone, Copy, Debug)]

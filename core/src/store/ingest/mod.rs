@@ -16,6 +16,7 @@ mod failed;
 mod met;
 mod names;
 mod pipeline;
+mod returning;
 mod row;
 mod samples;
 mod settle;
@@ -33,7 +34,8 @@ use self::{
     correlations::{Correlations, Resolved},
     documents::Documents,
     names::Names,
-    pipeline::{Counting, Keyed, recognize, run},
+    pipeline::{Counting, Keyed, Keying, recognize, run},
+    returning::Place,
     samples::Samples,
     workouts::Workouts,
 };
@@ -50,6 +52,8 @@ pub use failed::ImportFailed;
 pub struct ImportOptions {
     /// Keep what a cut-off file held.
     pub keep_partial: bool,
+    /// Records that name their origin themselves (those of our own CSV) keep it.
+    pub keep_origins: bool,
 }
 
 /// How far an import is.
@@ -100,7 +104,11 @@ impl Store {
                 source,
                 position: &position,
             };
-            let outcome = run(importer, origin, &mut source, |batch| {
+            let keying = Keying {
+                origin: origin.into(),
+                keep_origins: options.keep_origins,
+            };
+            let outcome = run(importer, keying, &mut source, |batch| {
                 ingest.take(batch)?;
                 let bytes = position.load(Ordering::Relaxed);
                 progress(ImportProgress {
@@ -157,8 +165,8 @@ impl<'t> Ingest<'t> {
         origin: &str,
         format: &str,
     ) -> Result<Self, StoreError> {
-        let names = Names::new(transaction)?;
-        let origin_id = names.origin(origin)?;
+        let mut names = Names::new(transaction)?;
+        let origin_id = names.origin(&origin.into())?;
         let format_id = names.format(format)?;
         let counters = transaction.query_row("SELECT seq, rows FROM counter", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -183,6 +191,26 @@ impl<'t> Ingest<'t> {
         for keyed in batch {
             match keyed {
                 Keyed::Sample(sample, key) => self.samples.take(&sample, key, &mut self.names)?,
+                Keyed::Returning {
+                    sample,
+                    key,
+                    ordinal,
+                    origin,
+                    line,
+                } => {
+                    let origin_id = self.names.origin(&origin)?;
+                    let place = Place {
+                        key,
+                        ordinal,
+                        origin_id,
+                    };
+                    if !self
+                        .samples
+                        .take_returning(&sample, place, &mut self.names)?
+                    {
+                        self.skip(line, 1, "rows that came before in the same file".into());
+                    }
+                }
                 Keyed::Workout(workout, key) => {
                     let seq = &mut self.samples.seq;
                     self.workouts.take(workout, key, &mut self.names, seq)?;
@@ -257,11 +285,11 @@ impl<'t> Ingest<'t> {
         let workout = |number| self.workouts.row(number);
         self.documents
             .settle(&mut self.names, &mut self.samples.seq, &workout)?;
-        for (kind_id, added) in &self.samples.added {
+        for ((kind_id, origin_id), added) in &self.samples.added {
             self.transaction.execute(
                 "INSERT INTO tally (kind_id, origin_id, samples) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET samples = samples + excluded.samples",
-                [*kind_id, self.origin_id, *added],
+                [*kind_id, *origin_id, *added],
             )?;
         }
         if let Some(at_ms) = self.exported_ms.filter(|_| !self.is_partial) {

@@ -16,6 +16,7 @@ const SHARED_ROWS: i64 = 2048;
 /// Numbers of texts, found or made.
 pub(super) struct Names<'t> {
     connection: &'t Connection,
+    origins: Cache<Arc<str>>,
     kinds: Cache<Kind>,
     units: Cache<Arc<str>>,
     categories: Cache<Arc<str>>,
@@ -37,6 +38,7 @@ impl<'t> Names<'t> {
         let shared_rows = i64::try_from(shared.len()).unwrap_or(i64::MAX);
         Ok(Self {
             connection,
+            origins: Cache::default(),
             kinds: Cache::default(),
             units: Cache::default(),
             categories: Cache::default(),
@@ -48,8 +50,13 @@ impl<'t> Names<'t> {
         })
     }
 
-    pub(super) fn origin(&self, name: &str) -> rusqlite::Result<i64> {
-        one(self.connection, "origin", name)
+    pub(super) fn origin(&mut self, name: &Arc<str>) -> rusqlite::Result<i64> {
+        let connection = self.connection;
+        self.origins.find(
+            name,
+            |known| Arc::ptr_eq(known, name),
+            || one(connection, "origin", name),
+        )
     }
 
     /// Number of an importer's format.

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     io::{self, Read, Seek, SeekFrom},
+    sync::Arc,
     sync::{
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -13,8 +14,8 @@ use super::ImportFailed;
 use crate::{
     correlation::Correlation,
     document::{Document, Noun},
-    identity::Key,
-    import::{IMPORTERS, Importer, Item, ReadError, Source, Stopped},
+    identity::{self, Key},
+    import::{IMPORTERS, Importer, Item, ReadError, Returning, Source, Stopped},
     sample::{Metadata, Sample},
     series::Series,
     store::StoreError,
@@ -34,6 +35,14 @@ pub(super) fn recognize(source: &mut dyn Source) -> Result<&'static dyn Importer
 /// An item with its key, which costs a hash and is made where there is time for it.
 pub(super) enum Keyed {
     Sample(Box<Sample>, Key),
+    Returning {
+        sample: Box<Sample>,
+        key: Key,
+        /// That of the id that it bears, if that id is of this key.
+        ordinal: Option<u32>,
+        origin: Arc<str>,
+        line: u64,
+    },
     Workout(Box<Workout>, Key),
     Correlation(Box<Correlation>, Key, Vec<Key>),
     Document(Box<Document>, Key),
@@ -46,12 +55,43 @@ pub(super) enum Keyed {
     },
 }
 
+/// In whose name keys are made.
+pub(super) struct Keying {
+    pub(super) origin: Arc<str>,
+    /// Records that name an origin keep it.
+    pub(super) keep_origins: bool,
+}
+
 impl Keyed {
-    pub(super) fn new(origin: &str, item: Item) -> Self {
+    pub(super) fn new(keying: &Keying, item: Item) -> Self {
+        let origin = &*keying.origin;
         match item {
             Item::Sample(sample) => {
                 let key = Key::of_sample(origin, &sample);
                 Self::Sample(sample, key)
+            }
+            Item::Returning(row) => {
+                let Returning {
+                    sample,
+                    origin,
+                    id,
+                    line,
+                } = *row;
+                let origin = if keying.keep_origins {
+                    origin
+                } else {
+                    Arc::clone(&keying.origin)
+                };
+                let key = Key::of_sample(&origin, &sample);
+                Self::Returning {
+                    sample: Box::new(sample),
+                    key,
+                    ordinal: id
+                        .filter(|id| Key::of_id(*id) == key)
+                        .map(identity::ordinal),
+                    origin,
+                    line,
+                }
             }
             Item::Workout(workout) => {
                 let key = Key::of_workout(origin, &workout);
@@ -101,6 +141,7 @@ fn weight(item: &Item) -> usize {
     };
     match item {
         Item::Sample(sample) => of(&sample.metadata),
+        Item::Returning(row) => of(&row.sample.metadata),
         Item::Workout(workout) => {
             let activities = workout.activities.iter();
             let activities =
@@ -135,13 +176,13 @@ fn of(metadata: &Metadata) -> usize {
 /// Reads in a thread of its own; `take` writes here.
 pub(super) fn run(
     importer: &'static dyn Importer,
-    origin: &str,
+    keying: Keying,
     source: &mut dyn Source,
     mut take: impl FnMut(Vec<Keyed>) -> Result<(), StoreError>,
 ) -> Result<(), ImportFailed> {
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BATCHES_WAITING);
-        let reading = scope.spawn(move || read(importer, origin, source, &sender));
+        let reading = scope.spawn(move || read(importer, &keying, source, &sender));
         let written = write(&receiver, &mut take);
         // A reader that still sends gets to know that nobody listens.
         drop(receiver);
@@ -158,7 +199,7 @@ pub(super) fn run(
 
 fn read(
     importer: &dyn Importer,
-    origin: &str,
+    keying: &Keying,
     source: &mut dyn Source,
     sender: &SyncSender<Vec<Keyed>>,
 ) -> Result<(), ReadError> {
@@ -166,7 +207,7 @@ fn read(
     let mut weight = 0;
     let result = importer.read(source, &mut |item| {
         weight += self::weight(&item);
-        batch.push(Keyed::new(origin, item));
+        batch.push(Keyed::new(keying, item));
         if batch.len() < BATCH && weight < WEIGHT {
             return Ok(());
         }

@@ -13,6 +13,7 @@ use crate::{
 
 /// A record as the table keeps it, but for row number, sequence and ordinal.
 pub(super) struct Row {
+    pub(super) origin_id: i64,
     pub(super) kind_id: i64,
     pub(super) start_ms: i64,
     pub(super) key: Key,
@@ -65,7 +66,12 @@ pub(super) struct Stored {
     pub(super) content: Content,
 }
 
-pub(super) fn row_of(sample: &Sample, key: Key, names: &mut Names<'_>) -> rusqlite::Result<Row> {
+pub(super) fn row_of(
+    sample: &Sample,
+    key: Key,
+    origin_id: i64,
+    names: &mut Names<'_>,
+) -> rusqlite::Result<Row> {
     let (source_id, device_id) = names.writer(&sample.provenance)?;
     let text = sample.metadata.to_json();
     let metadata_id = match &text {
@@ -90,6 +96,7 @@ pub(super) fn row_of(sample: &Sample, key: Key, names: &mut Names<'_>) -> rusqli
         Value::None => {}
     }
     Ok(Row {
+        origin_id,
         kind_id: names.kind(&sample.kind, &sample.unit)?,
         start_ms: sample.start_ms,
         key,
@@ -128,6 +135,7 @@ pub(super) fn half(content: Content, names: &mut Names<'_>) -> rusqlite::Result<
 
 pub(super) fn parked_row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
     Ok(Row {
+        origin_id: row.get(13)?,
         kind_id: row.get(0)?,
         start_ms: row.get(1)?,
         key: Key::of_id(row.get(2)?),

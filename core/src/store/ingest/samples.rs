@@ -22,7 +22,7 @@ use crate::{
 
 /// More rows of one key than this are compared at the end only, in one sorted pass; comparing
 /// each with each would let a hostile file take hours.
-const CHAIN: usize = 64;
+pub(super) const CHAIN: usize = 64;
 
 /// What became of the records.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,14 +41,14 @@ pub(super) struct Samples<'t> {
     pub(super) seq: i64,
     pub(super) rows: i64,
     pub(super) counts: Counts,
-    /// New samples by kind.
-    pub(super) added: HashMap<i64, i64>,
+    /// New samples by kind and origin.
+    pub(super) added: HashMap<(i64, i64), i64>,
     pub(super) met: Met,
     /// The last record was there already: look before inserting.
     expects_known: bool,
     pub(super) parked: bool,
     insert: Statement<'t>,
-    find: Statement<'t>,
+    pub(super) find: Statement<'t>,
     chain: Statement<'t>,
 }
 
@@ -99,7 +99,7 @@ impl<'t> Samples<'t> {
         names: &mut Names<'_>,
     ) -> rusqlite::Result<()> {
         self.counts.read += 1;
-        let row = row_of(sample, key, names)?;
+        let row = row_of(sample, key, self.origin_id, names)?;
         if !self.expects_known && self.insert(&row, 0)? {
             return Ok(());
         }
@@ -134,7 +134,7 @@ impl<'t> Samples<'t> {
         key: Key,
         names: &mut Names<'_>,
     ) -> rusqlite::Result<(i64, Id)> {
-        let row = row_of(sample, key, names)?;
+        let row = row_of(sample, key, self.origin_id, names)?;
         let chain = self.chain(&row, CHAIN, names)?;
         let equal = chain
             .iter()
@@ -146,7 +146,7 @@ impl<'t> Samples<'t> {
     }
 
     /// The first ordinal is taken, or has another value: look at all of them.
-    fn take_among(&mut self, row: &Row, names: &mut Names<'_>) -> rusqlite::Result<()> {
+    pub(super) fn take_among(&mut self, row: &Row, names: &mut Names<'_>) -> rusqlite::Result<()> {
         let chain = self.chain(row, CHAIN + 1, names)?;
         if chain.len() > CHAIN {
             return self.park(row);
@@ -189,7 +189,7 @@ impl<'t> Samples<'t> {
             row.end_ms,
             self.rows + 1,
             self.seq + 1,
-            self.origin_id,
+            row.origin_id,
             row.source_id,
             content.unit_id,
             content.tolerance_id,
@@ -208,11 +208,11 @@ impl<'t> Samples<'t> {
         self.seq += 1;
         self.met.insert(self.rows);
         self.counts.new += 1;
-        *self.added.entry(row.kind_id).or_default() += 1;
+        *self.added.entry((row.kind_id, row.origin_id)).or_default() += 1;
         Ok(true)
     }
 
-    fn chain(
+    pub(super) fn chain(
         &mut self,
         row: &Row,
         limit: usize,

@@ -20,10 +20,10 @@ DROP TABLE IF EXISTS temp.parked;
 CREATE TEMP TABLE parked (
   kind_id INTEGER, start_ms INTEGER, id BLOB, end_ms INTEGER, source_id INTEGER, unit_id INTEGER,
   tolerance_id INTEGER, value REAL, category_id INTEGER, device_id INTEGER, created_ms INTEGER,
-  metadata_id INTEGER, metadata TEXT);";
+  metadata_id INTEGER, metadata TEXT, origin_id INTEGER);";
 
 const PARK: &str = "
-INSERT INTO temp.parked VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+INSERT INTO temp.parked VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 
 const PARKED_KEYS: &str = "
 SELECT DISTINCT kind_id, start_ms, id FROM temp.parked ORDER BY kind_id, start_ms, id";
@@ -34,7 +34,7 @@ WHERE kind_id = ?1 AND start_ms = ?2 AND id = ?3";
 
 const PARKED_ONE: &str = "
 SELECT kind_id, start_ms, id, end_ms, source_id, unit_id, tolerance_id, value, category_id,
-       device_id, created_ms, metadata_id, metadata
+       device_id, created_ms, metadata_id, metadata, origin_id
 FROM temp.parked WHERE rowid = ?1";
 
 impl Samples<'_> {
@@ -156,6 +156,7 @@ impl Samples<'_> {
             row.created_ms,
             row.metadata_id,
             row.metadata,
+            row.origin_id,
         ])?;
         Ok(())
     }

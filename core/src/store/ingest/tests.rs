@@ -21,9 +21,13 @@ const MINUTE: i64 = 60_000;
 fn write(store: &mut Store, origin: &str, items: Vec<Item>) -> Imported {
     let transaction = store.connection.transaction().unwrap();
     let mut ingest = Ingest::new(&transaction, origin, "appleHealth").unwrap();
+    let keying = Keying {
+        origin: origin.into(),
+        keep_origins: false,
+    };
     let batch = items
         .into_iter()
-        .map(|item| Keyed::new(origin, item))
+        .map(|item| Keyed::new(&keying, item))
         .collect();
     ingest.take(batch).unwrap();
     let imported = ingest.finish().unwrap();

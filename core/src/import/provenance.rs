@@ -1,13 +1,14 @@
-//! Who wrote a record: `sourceName`, `sourceVersion` and `device`.
+//! Who wrote a record: source, version and device, and what of them stays the same in every
+//! language and export.
 
 use std::{collections::HashMap, sync::Arc};
 
 use super::limits;
-use crate::sample::Provenance;
+use crate::sample::{Metadata, Provenance};
 
 /// Writers that were met already. A file names few of them, again and again.
-#[derive(Default)]
 pub(super) struct Writers {
+    make: Make,
     last: Option<(Raw, Arc<Provenance>)>,
     known: HashMap<Raw, Arc<Provenance>>,
 }
@@ -26,7 +27,38 @@ impl Raw {
     }
 }
 
+/// Name, version and device become a provenance.
+type Make = fn(&str, Option<&str>, Option<&str>) -> Provenance;
+
+impl Default for Writers {
+    /// Of a file that names devices as Apple Health does.
+    fn default() -> Self {
+        Self::new(provenance)
+    }
+}
+
 impl Writers {
+    /// Of a file in which the texts stand as the store keeps them.
+    pub(super) fn stored() -> Self {
+        Self::new(|name, version, device| Provenance {
+            source_name: name.to_owned(),
+            canonical_source: canonical_source(name),
+            source_version: version.map(str::to_owned),
+            hardware: device
+                .and_then(|text| field(text, "hardware"))
+                .map(str::to_owned),
+            device: device.map(str::to_owned),
+        })
+    }
+
+    fn new(make: Make) -> Self {
+        Self {
+            make,
+            last: None,
+            known: HashMap::new(),
+        }
+    }
+
     pub(super) fn find(
         &mut self,
         name: &str,
@@ -51,12 +83,33 @@ impl Writers {
         let found = self
             .known
             .entry(raw.clone())
-            .or_insert_with(|| Arc::new(provenance(name, version, device)));
+            .or_insert_with(|| Arc::new((self.make)(name, version, device)));
         let found = Arc::clone(found);
         self.last = Some((raw, Arc::clone(&found)));
         found
     }
 }
+
+/// The writer's own stable id.
+pub(super) fn external_id(metadata: &Metadata) -> Option<String> {
+    EXTERNAL_IDS
+        .iter()
+        .filter_map(|key| metadata.value(key))
+        .map(str::trim)
+        .find(|id| !id.is_empty())
+        .map(str::to_owned)
+}
+
+/// Where it stands. What comes back as CSV or Parquet has only the metadata to find it in, so every
+/// importer keeps it there.
+const EXTERNAL_IDS: &[&str] = &[
+    "HKExternalUUID",
+    "HKMetadataKeySyncIdentifier",
+    HEALTH_CONNECT_ID,
+];
+
+/// The metadata key of a Health Connect record's `uuid`.
+pub(super) const HEALTH_CONNECT_ID: &str = "HealthConnectUUID";
 
 fn provenance(name: &str, version: Option<&str>, device: Option<&str>) -> Provenance {
     let device = device.map(without_address).filter(|text| !text.is_empty());

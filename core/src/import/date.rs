@@ -1,7 +1,7 @@
-//! Apple's dates: `2020-01-01 08:00:00 -0500`.
+//! Dates with an offset: Apple's `2020-01-01 08:00:00 -0500`, RFC 3339.
 //!
-//! The offset is that of the phone on the day of the export, the same in the whole file, summer
-//! and winter; only the instant means something.
+//! The offset in an Apple export is that of the phone on the day of the export, the same in the
+//! whole file, summer and winter; only the instant means something.
 
 /// Milliseconds since 1970-01-01T00:00:00Z; also reads the compact form of iOS 8
 /// (`20140114084347-0800`), fractions of a second, `Z` and `+01:00`.
