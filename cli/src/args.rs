@@ -93,7 +93,7 @@ pub(crate) struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Pair this computer with a server: paste its code at the prompt
+    /// Pair this computer with a server: by its code, from the clipboard, a picture or the prompt
     Scan(Scan),
     /// Pair this computer with a server: type the short code that it shows
     Pair(Pair),

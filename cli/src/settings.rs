@@ -33,6 +33,10 @@ pub(crate) struct Env {
     pub(crate) dumb: bool,
     /// The system's folder for settings, below which ours lies by default.
     pub(crate) default_home: Option<PathBuf>,
+    /// `DISPLAY` is set and not empty: there is an X server, or says so.
+    pub(crate) x11: bool,
+    /// `WAYLAND_DISPLAY` is.
+    pub(crate) wayland: bool,
     /// What the system calls this computer.
     pub(crate) host_name: Option<String>,
     /// Whether stdin is a terminal.
@@ -56,6 +60,8 @@ impl Env {
             dumb: set("TERM").is_some_and(|term| term == "dumb"),
             default_home: directories::ProjectDirs::from("", "", "healthsync")
                 .map(|folders| folders.config_dir().to_owned()),
+            x11: set("DISPLAY").is_some(),
+            wayland: set("WAYLAND_DISPLAY").is_some(),
             host_name: host_name().or_else(|| set("COMPUTERNAME")?.into_string().ok()),
             stdin_terminal: io::stdin().is_terminal(),
             stdout_terminal: io::stdout().is_terminal(),
@@ -105,6 +111,8 @@ pub(crate) struct Settings {
     pub(crate) host_name: Option<String>,
     /// Whether a person can be asked.
     pub(crate) can_ask: bool,
+    /// What draws the screen and holds the clipboard.
+    pub(crate) display: Display,
     /// Clock and randomness.
     pub(crate) environment: Environment,
     /// Is told each step of a connection.
@@ -142,6 +150,7 @@ impl Settings {
             read_timeout: timeout.unwrap_or(Duration::from_secs(30)),
             host_name: env.host_name.clone(),
             can_ask: env.stdin_terminal && env.stderr_terminal && !global.json,
+            display: display(env),
             environment: Environment::system(),
             trace: if global.debug_tls {
                 debug_tls::trace(printer(global, env))
@@ -154,6 +163,27 @@ impl Settings {
     /// Now, milliseconds since 1970-01-01T00:00:00Z.
     pub(crate) fn now_ms(&self) -> i64 {
         self.environment.clock.now().saturating_mul(1000)
+    }
+}
+
+/// What draws the screen of this computer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Display {
+    /// Nothing.
+    Absent,
+    /// A Wayland compositor, without an X server beside it.
+    Wayland,
+    /// The system's own, or an X server.
+    Present,
+}
+
+fn display(env: &Env) -> Display {
+    if cfg!(any(target_os = "macos", windows)) || env.x11 {
+        Display::Present
+    } else if env.wayland {
+        Display::Wayland
+    } else {
+        Display::Absent
     }
 }
 
@@ -237,6 +267,25 @@ mod tests {
                 expected,
                 "{words:?}"
             );
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_x_server_is_a_display_also_beside_wayland() {
+        for (x11, wayland, expected) in [
+            (false, false, Display::Absent),
+            (false, true, Display::Wayland),
+            (true, false, Display::Present),
+            (true, true, Display::Present),
+        ] {
+            let env = Env {
+                default_home: Some("/d".into()),
+                x11,
+                wayland,
+                ..Env::default()
+            };
+            assert_eq!(settings(&[], &env).display, expected);
         }
     }
 

@@ -1,7 +1,11 @@
-//! Getting the pairing code: pasted at a prompt, piped in, or read from a picture; `typed` has the
-//! short one.
+//! Getting the pairing code: pasted at a prompt, piped in, read from a picture, from the clipboard or
+//! from the screen; `typed` has the short one.
 
+pub(crate) mod camera;
+pub(crate) mod clipboard;
+mod display;
 pub(crate) mod picture;
+pub(crate) mod screen;
 #[cfg(unix)]
 mod terminal;
 pub(crate) mod typed;

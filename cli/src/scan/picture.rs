@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, io, path::Path};
 
 use healthsync_core::api::Code;
-use healthsync_pairing::invite::{Invite, InviteError};
+use healthsync_pairing::{
+    invite::{Invite, InviteError},
+    secret::Secret,
+};
 use image::{DynamicImage, GrayImage, ImageReader, Limits};
 
 use crate::error::CliError;
@@ -26,15 +29,11 @@ pub(crate) fn from_file(path: &Path) -> Result<Invite, CliError> {
         )
         .because(error)
     };
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(LARGEST_SIDE);
-    limits.max_image_height = Some(LARGEST_SIDE);
-    limits.max_alloc = Some(LARGEST_PICTURE);
     let mut reader = ImageReader::open(path)
         .map_err(unreadable)?
         .with_guessed_format()
         .map_err(unreadable)?;
-    reader.limits(limits);
+    reader.limits(limits());
     let picture = reader.decode().map_err(|error| {
         CliError::new(
             Code::ReadFailed,
@@ -43,11 +42,63 @@ pub(crate) fn from_file(path: &Path) -> Result<Invite, CliError> {
         .because(error)
         .with_hint("give a PNG, JPEG, WebP, GIF, BMP or TIFF picture, or paste the text with `healthsync scan`")
     })?;
-    find(&picture)
+    find([picture], "in the picture")
 }
 
-/// The one pairing code in a picture.
-fn find(picture: &DynamicImage) -> Result<Invite, CliError> {
+/// How large a picture may be that is decoded.
+pub(crate) fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(LARGEST_SIDE);
+    limits.max_image_height = Some(LARGEST_SIDE);
+    limits.max_alloc = Some(LARGEST_PICTURE);
+    limits
+}
+
+/// The one pairing code in these pictures, which are `place`. The pixels are wiped.
+///
+/// A code that is damaged or leads elsewhere is passed over while a good one is there. Two good ones
+/// are an error: nobody knows which server is meant.
+pub(crate) fn find(
+    pictures: impl IntoIterator<Item = DynamicImage>,
+    place: &str,
+) -> Result<Invite, CliError> {
+    let mut texts = BTreeSet::new();
+    for picture in pictures {
+        texts.append(&mut codes_of(&picture));
+        wipe(picture);
+    }
+    let (mut good, mut wrong) = (Vec::new(), None);
+    for text in texts {
+        match Invite::parse(&text) {
+            Ok(invite) => good.push(invite),
+            Err(error) => wrong = wrong.or(Some(error)),
+        }
+        drop(Secret::new(text.into_bytes()));
+    }
+    let mut good = good.into_iter();
+    match (good.next(), good.next()) {
+        (Some(invite), None) => Ok(invite),
+        (Some(_), Some(_)) => Err(CliError::new(
+            Code::InviteAmbiguous,
+            format!("there are several pairing codes {place}"),
+        )),
+        (None, _) => Err(match wrong {
+            Some(error) => CliError::from(error),
+            None => CliError::from(InviteError::NotFound)
+                .saying(format!("there is no pairing code {place}"))
+                .with_hint(
+                    "take the picture again, straight and sharp with the whole code in it, or paste the text with `healthsync scan`",
+                ),
+        }),
+    }
+}
+
+/// Overwrites the pixels: a picture of a code is as good as the code.
+fn wipe(picture: DynamicImage) {
+    drop(Secret::new(picture.into_bytes()));
+}
+
+fn codes_of(picture: &DynamicImage) -> BTreeSet<String> {
     let grey = picture.to_luma8();
     let mut codes = codes_both_ways(&grey);
     if codes.is_empty() && grey.width().max(grey.height()) > COMFORTABLE_SIDE {
@@ -55,20 +106,10 @@ fn find(picture: &DynamicImage) -> Result<Invite, CliError> {
             .thumbnail(COMFORTABLE_SIDE, COMFORTABLE_SIDE)
             .to_luma8();
         codes = codes_both_ways(&small);
+        wipe(small.into());
     }
-    let mut codes = codes.into_iter();
-    match (codes.next(), codes.next()) {
-        (Some(text), None) => Ok(Invite::parse(&text)?),
-        (Some(_), Some(_)) => Err(CliError::new(
-            Code::InviteAmbiguous,
-            "there are several pairing codes in the picture",
-        )),
-        (None, _) => Err(CliError::from(InviteError::NotFound)
-            .saying("there is no pairing code in the picture")
-            .with_hint(
-                "take the picture again, straight and sharp with the whole code in it, or paste the text with `healthsync scan`",
-            )),
-    }
+    wipe(grey.into());
+    codes
 }
 
 /// The library knows dark modules on a light ground only, so a picture without any code is also
@@ -154,7 +195,7 @@ mod tests {
     }
 
     fn found(picture: GrayImage) -> Result<[u8; 8], &'static str> {
-        find(&picture.into())
+        find([picture.into()], "in the picture")
             .map(|invite| invite.session)
             .map_err(|error| error.code())
     }
@@ -187,6 +228,23 @@ mod tests {
         assert_eq!(
             found(beside(&drawn(&text(1)), &inverted(&drawn(&text(2))))),
             Err("INVITE_AMBIGUOUS")
+        );
+    }
+
+    #[test]
+    fn a_damaged_code_does_not_hide_a_good_one() {
+        let good = drawn(&text(1));
+        let damaged = drawn(&text(2).replace("HS1:", "HS1:AAAA"));
+        assert_eq!(found(beside(&damaged, &good)), Ok([1; 8]));
+        assert_eq!(found(damaged), Err("INVITE_DAMAGED"));
+        let two = [good.clone().into(), good.into()];
+        assert_eq!(find(two, "on the screen").unwrap().session, [1; 8]);
+        let two = [drawn(&text(1)).into(), drawn(&text(2)).into()];
+        let error = find(two, "on the screen").unwrap_err();
+        assert_eq!(error.code(), "INVITE_AMBIGUOUS");
+        assert_eq!(
+            error.to_string(),
+            "there are several pairing codes on the screen"
         );
     }
 

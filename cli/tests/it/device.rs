@@ -50,6 +50,8 @@ impl Device {
             .env("HEALTHSYNC_HOME", self.path("home"))
             .env("HEALTHSYNC_PASSPHRASE_FILE", self.path("passphrase"))
             .env("TZ", "UTC")
+            .env_remove("DISPLAY")
+            .env_remove("WAYLAND_DISPLAY")
             .env_remove("XDG_RUNTIME_DIR")
             .env_remove("DBUS_SESSION_BUS_ADDRESS");
         command

@@ -36,8 +36,12 @@ mod canaries;
 mod crashes;
 #[cfg(unix)]
 mod debug_tls;
+#[cfg(target_os = "linux")]
+mod desk;
 #[cfg(unix)]
 mod device;
+#[cfg(target_os = "linux")]
+mod display;
 #[cfg(unix)]
 mod doctor;
 #[cfg(unix)]

@@ -194,6 +194,12 @@ codes! {
     /// A picture holds more than one pairing code.
     InviteAmbiguous = "INVITE_AMBIGUOUS", None, 1,
         "cut the picture so that it shows one code, or paste the text with `healthsync scan`";
+    /// This computer has no display, or none that answers.
+    NoDisplay = "NO_DISPLAY", None, 1,
+        "paste the text at the prompt of `healthsync scan`, pipe it in: `healthsync scan --text -`, or name a picture of the code: `healthsync scan --file IMAGE`";
+    /// This computer has no camera, or none that gives a picture.
+    NoCamera = "NO_CAMERA", None, 1,
+        "take a picture of the code and name it: `healthsync scan --file IMAGE`, or type the short code: `healthsync pair`";
     /// The configuration cannot be understood.
     ConfigDamaged = "CONFIG_DAMAGED", None, 1,
         "repair the file, or move it aside with `healthsync config reset`";

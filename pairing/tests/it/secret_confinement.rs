@@ -16,6 +16,10 @@ const ALLOWED: &[(&str, &str)] = &[
         "cli/src/keys.rs",
         "compares a new passphrase with its repetition",
     ),
+    (
+        "cli/src/scan/clipboard.rs",
+        "reads the copied invitation, compares it with what the clipboard holds later",
+    ),
     ("cli/src/scan/mod.rs", "reads the pasted invitation"),
     ("cli/src/scan/typed.rs", "reads the typed code"),
     ("pairing/src/code.rs", "writes the typed code, checks it"),
