@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     io::{self, IsTerminal as _, Write as _},
+    path::Path,
 };
 
 use healthsync_core::{api::Code, report};
@@ -109,6 +110,25 @@ impl Printer {
 
         let hint = error.hint();
         self.failure(error, error.stable_code(), hint.as_deref());
+    }
+
+    /// One of several files that could not be used; the others go on. With `--json` the event
+    /// `failed`, else what would end the command, on stderr.
+    pub fn failed_file<E: report::Hint>(self, file: &Path, error: &E) -> Result<(), ServerError> {
+        let hint = error.hint();
+        if !self.json {
+            self.failure(error, error.code(), hint.as_deref());
+            return Ok(());
+        }
+        let told = report::json(error, error.code(), hint.as_deref());
+        let mut told: serde_json::Value = serde_json::from_str(&told)
+            .map_err(io::Error::from)
+            .map_err(ServerError::Output)?;
+        if let Some(fields) = told.as_object_mut() {
+            fields.insert("event".to_owned(), "failed".into());
+            fields.insert("file".to_owned(), file.display().to_string().into());
+        }
+        self.line(&told.to_string())
     }
 
     /// A mistake on the command line.

@@ -38,9 +38,24 @@ pub enum ImportError {
     /// Its content, or the store.
     #[error("could not import {0:?}")]
     File(PathBuf, #[source] ImportFailed),
+    /// Some of several files; each was told when it failed.
+    #[error("{failed} of {files} files were not imported")]
+    Incomplete {
+        /// How many failed.
+        failed: usize,
+        /// How many there were.
+        files: usize,
+    },
     /// The origin.
     #[error("an origin is a name of 1 to 64 letters, digits, spaces or `._-`")]
     Origin,
+}
+
+impl ImportError {
+    /// Whether the next file would fail as well.
+    fn is_of_the_store(&self) -> bool {
+        matches!(self, Self::File(_, ImportFailed::Store(_)))
+    }
 }
 
 impl Hint for ImportError {
@@ -49,6 +64,7 @@ impl Hint for ImportError {
             Self::Open(..) => "READ_FAILED",
             Self::NotAFile(_) => "NOT_AN_EXPORT",
             Self::File(_, failed) => failed.code(),
+            Self::Incomplete { .. } => "IMPORT_INCOMPLETE",
             Self::Origin => "ORIGIN_INVALID",
         }
     }
@@ -60,12 +76,18 @@ impl Hint for ImportError {
                 Some("give the export.zip of the Health app, or the XML file in it".to_owned())
             }
             Self::File(_, failed) => failed.hint(),
+            Self::Incomplete { .. } => Some(
+                "the others are there; see what is said of each, then import those again with \
+                 `healthsync-server import FILE`"
+                    .to_owned(),
+            ),
             Self::Origin => Some("for example `--origin anna`".to_owned()),
         }
     }
 }
 
-/// Imports every file, one transaction each; stops at the first that fails.
+/// Imports every file, one transaction each. One that fails is told and does not keep the others
+/// out; a store that fails does.
 pub(super) async fn import(
     settings: &Settings,
     args: args::Import,
@@ -83,18 +105,30 @@ pub(super) async fn import(
 
 fn run(settings: &Settings, args: &args::Import) -> Result<ExitStatus, ServerError> {
     let printer = settings.printer;
-    // Every file is looked at before the first is read: a typing error costs nothing.
-    let sources = args
-        .files
-        .iter()
-        .map(|path| Ok((path, open(path)?)))
-        .collect::<Result<Vec<_>, ImportError>>()?;
-    let path = settings.folder.health_db();
-    let mut store = Store::open(&path).map_err(|error| ServerError::Store(path, error))?;
-    let several = sources.len() > 1;
+    let several = args.files.len() > 1;
+    let mut store = None;
     let mut total = Imported::default();
-    for (path, (file, length)) in sources {
-        let imported = import_file(settings, args, &mut store, path, &file, length)?;
+    let mut failed = 0;
+    for path in &args.files {
+        // A single file that cannot be opened leaves no store behind.
+        let imported = open(path)
+            .map_err(ServerError::from)
+            .and_then(|(file, length)| {
+                let store = match &mut store {
+                    Some(store) => store,
+                    none => none.insert(open_store(settings)?),
+                };
+                Ok(import_file(settings, args, store, path, &file, length)?)
+            });
+        let imported = match imported {
+            Ok(imported) => imported,
+            Err(ServerError::Import(error)) if several && !error.is_of_the_store() => {
+                failed += 1;
+                printer.failed_file(path, &error)?;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         if several {
             let mut event = event("file", &imported);
             if let Value::Object(fields) = &mut event {
@@ -106,14 +140,25 @@ fn run(settings: &Settings, args: &args::Import) -> Result<ExitStatus, ServerErr
         }
         add(&mut total, imported);
     }
-    printer.event(&event("imported", &total), || {
-        if several {
-            format!("Together: {}", summary(&total))
-        } else {
-            summary(&total)
-        }
-    })?;
+    let files = args.files.len();
+    if failed < files {
+        printer.event(&event("imported", &total), || {
+            if several {
+                format!("Together: {}", summary(&total))
+            } else {
+                summary(&total)
+            }
+        })?;
+    }
+    if failed > 0 {
+        return Err(ImportError::Incomplete { failed, files }.into());
+    }
     Ok(ExitStatus::Success)
+}
+
+fn open_store(settings: &Settings) -> Result<Store, ServerError> {
+    let path = settings.folder.health_db();
+    Store::open(&path).map_err(|error| ServerError::Store(path, error))
 }
 
 fn import_file(

@@ -167,6 +167,54 @@ fn bad_imports_fail_whole() {
 }
 
 #[test]
+fn one_bad_file_does_not_keep_the_others_out() {
+    let home = Home::new();
+    fs::write(home.path("bad.xml"), "not an export").expect("a file");
+    fs::write(home.path("good.xml"), export(20)).expect("a file");
+    let path = |name| home.path(name).display().to_string();
+    let (bad, none, good) = (path("bad.xml"), path("none.zip"), path("good.xml"));
+    let output = home.run(&format!("import --json {bad} {none} {good}"));
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let events: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| {
+            (
+                event["event"].as_str(),
+                event["file"].as_str(),
+                event["code"].as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Some("failed"), Some(&*bad), Some("NOT_AN_EXPORT")),
+            (Some("failed"), Some(&*none), Some("READ_FAILED")),
+            (Some("file"), Some(&*good), None),
+            (Some("imported"), None, None),
+            (Some("error"), None, Some("IMPORT_INCOMPLETE")),
+        ]
+    );
+    assert_eq!(
+        (&events[2]["new"], &events[3]["new"]),
+        (&21.into(), &21.into())
+    );
+    assert_eq!(events[4]["message"], "2 of 3 files were not imported");
+    // Nothing went in: there is no sum to tell.
+    let output = home.run(&format!("import --json {bad} {none}"));
+    assert_eq!(
+        (output.status.code(), &last_event(&output)["code"]),
+        (Some(1), &"IMPORT_INCOMPLETE".into())
+    );
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("\"imported\""));
+}
+
+#[test]
 fn usage_errors_exit_with_2() {
     let home = Home::new();
     for line in [
