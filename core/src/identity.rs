@@ -15,11 +15,14 @@
 //! The ids of one key are neighbours, so that all of them are found by one look. The algorithm is
 //! frozen: ids are shown to users and kept by clients. Test vectors below.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
 use crate::{
     correlation::Correlation,
     document::Document,
+    kind::Kind,
     sample::{Provenance, Sample},
     workout::Workout,
 };
@@ -131,25 +134,10 @@ impl Key {
         provenance: Option<&Provenance>,
         external_id: Option<&String>,
     ) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"healthsync id 1\n");
-        // A length before each text keeps neighbours apart.
-        let mut text = |text: &str| {
-            let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-            hash.update(length.to_be_bytes());
-            hash.update(text);
-        };
-        names.into_iter().for_each(&mut text);
-        if let Some(id) = external_id {
-            text("external");
-            text(id);
-        } else {
-            text("source");
-            let source = provenance.map(|writer| writer.canonical_source.as_str());
-            let hardware = provenance.and_then(|writer| writer.hardware.as_deref());
-            text(source.unwrap_or_default());
-            text(hardware.unwrap_or_default());
-        }
+        Self::finish(hash_of(names, provenance, external_id), instants)
+    }
+
+    fn finish(mut hash: Sha256, instants: (i64, i64)) -> Self {
         hash.update(instants.0.to_be_bytes());
         hash.update(instants.1.to_be_bytes());
         let digest: [u8; 32] = hash.finalize().into();
@@ -175,6 +163,76 @@ impl Key {
     }
 }
 
+/// What the records of one type and writer share, hashed.
+fn hash_of(
+    names: [&str; 3],
+    provenance: Option<&Provenance>,
+    external_id: Option<&String>,
+) -> Sha256 {
+    let mut hash = Sha256::new();
+    hash.update(b"healthsync id 1\n");
+    // A length before each text keeps neighbours apart.
+    let mut text = |text: &str| {
+        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        hash.update(length.to_be_bytes());
+        hash.update(text);
+    };
+    names.into_iter().for_each(&mut text);
+    if let Some(id) = external_id {
+        text("external");
+        text(id);
+    } else {
+        text("source");
+        let source = provenance.map(|writer| writer.canonical_source.as_str());
+        let hardware = provenance.and_then(|writer| writer.hardware.as_deref());
+        text(source.unwrap_or_default());
+        text(hardware.unwrap_or_default());
+    }
+    hash
+}
+
+/// Makes the keys of the records of one origin, one after another: what a record shares with the one
+/// before is not hashed again.
+#[derive(Debug)]
+pub struct Keys {
+    origin: Arc<str>,
+    last: Option<(Kind, Arc<Provenance>, Sha256)>,
+}
+
+impl Keys {
+    /// For records of this origin.
+    pub fn new(origin: Arc<str>) -> Self {
+        Self { origin, last: None }
+    }
+
+    /// The origin.
+    pub fn origin(&self) -> Arc<str> {
+        Arc::clone(&self.origin)
+    }
+
+    /// [`Key::of_sample`].
+    pub fn of_sample(&mut self, sample: &Sample) -> Key {
+        if sample.external_id.is_some() {
+            return Key::of_sample(&self.origin, sample);
+        }
+        let shared = match &self.last {
+            Some((kind, writer, hash))
+                if *kind == sample.kind && Arc::ptr_eq(writer, &sample.provenance) =>
+            {
+                hash.clone()
+            }
+            _ => {
+                let names = ["sample", &*self.origin, &sample.kind];
+                let hash = hash_of(names, Some(&sample.provenance), None);
+                let writer = Arc::clone(&sample.provenance);
+                self.last = Some((sample.kind.clone(), writer, hash.clone()));
+                hash
+            }
+        };
+        Key::finish(shared, (sample.start_ms, sample.end_ms))
+    }
+}
+
 /// The ordinal in an id.
 pub fn ordinal(id: Id) -> u32 {
     let [.., o1, o2, o3] = id;
@@ -183,13 +241,8 @@ pub fn ordinal(id: Id) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::{
-        kind::Kind,
-        sample::{Metadata, Value},
-    };
+    use crate::sample::{Metadata, Value};
 
     fn sample() -> Sample {
         Sample {
@@ -315,6 +368,28 @@ mod tests {
                 }
             ),
         );
+    }
+
+    #[test]
+    fn what_is_shared_changes_no_key() {
+        let mut keys = Keys::new("default".into());
+        let mut check = |sample: &Sample| {
+            assert_eq!(keys.of_sample(sample), Key::of_sample("default", sample));
+        };
+        let first = sample();
+        check(&first);
+        check(&first);
+        for change in [
+            |sample: &mut Sample| sample.start_ms += 1,
+            |sample: &mut Sample| sample.kind = Kind::stored("flightsClimbed"),
+            |sample: &mut Sample| Arc::make_mut(&mut sample.provenance).hardware = None,
+            |sample: &mut Sample| sample.external_id = Some("A-1".to_owned()),
+        ] {
+            let mut changed = first.clone();
+            change(&mut changed);
+            check(&changed);
+            check(&first);
+        }
     }
 
     #[test]

@@ -112,7 +112,10 @@ impl ElementReader<'_, '_> {
         let kept = match tag.name() {
             "Record" => match self.record(tag, token)? {
                 Ok(sample) => {
-                    let remark = self.remark(tag);
+                    let remark = self
+                        .measures
+                        .last()
+                        .and_then(|measure| measure.remark.clone());
                     (self.sink)(Item::Sample(Box::new(sample)))?;
                     if let Some(reason) = remark {
                         (self.sink)(Item::Skipped {
@@ -297,11 +300,6 @@ impl ElementReader<'_, '_> {
             reason,
         })?;
         Ok(())
-    }
-
-    fn remark(&mut self, tag: &Tag) -> Option<Reason> {
-        let measure = self.measures.find(tag.value("type")?, tag.value("unit"))?;
-        measure.remark.clone()
     }
 }
 

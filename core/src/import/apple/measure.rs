@@ -41,6 +41,11 @@ impl Measures {
         }
         self.list.get_mut(self.last)
     }
+
+    /// The measure that was found last.
+    pub(super) fn last(&self) -> Option<&Measure> {
+        self.list.get(self.last)
+    }
 }
 
 /// A type in one printed unit.

@@ -1,13 +1,21 @@
 //! One start tag: its name and its attributes, as text.
 
+use std::ops::Range;
+
+use memchr::{memchr, memchr3};
+
 use super::text::is_forbidden;
 
 /// A tag; its memory is used again for the next one.
+///
+/// An export has hundreds of millions of attributes, nearly all without a reference. So the text of
+/// the tag is copied once, and keys and values are places in it; a value with references is resolved
+/// behind it.
 #[derive(Debug, Default)]
 pub(super) struct Tag {
-    name: String,
-    attributes: Vec<(String, String)>,
-    used: usize,
+    text: String,
+    name: usize,
+    attributes: Vec<(Range<usize>, Range<usize>)>,
     /// Something in it is not an attribute.
     pub(super) broken: bool,
     /// Forbidden characters that were written as references.
@@ -17,15 +25,14 @@ pub(super) struct Tag {
 impl Tag {
     /// The element's name.
     pub(super) fn name(&self) -> &str {
-        &self.name
+        self.part(&(0..self.name))
     }
 
     /// Keys and values in the order of the file.
     pub(super) fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
         self.attributes
             .iter()
-            .take(self.used)
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .map(|(key, value)| (self.part(key), self.part(value)))
     }
 
     /// The first value of a key.
@@ -39,55 +46,92 @@ impl Tag {
     ///
     /// Exports of iOS 8 have keys with spaces in them, which is no XML; a key is everything up to
     /// the equals sign.
-    pub(super) fn assign(&mut self, name: &str, mut text: &str) {
-        self.name.clear();
-        self.name.push_str(name);
-        self.used = 0;
+    pub(super) fn assign(&mut self, name: &str, text: &str) {
+        self.text.clear();
+        self.text.push_str(name);
+        self.text.push_str(text);
+        self.name = name.len();
+        self.attributes.clear();
         self.controls = 0;
         self.broken = false;
+        // XML makes a space of a line end in a value.
+        let breaks = memchr3(b'\n', b'\r', b'\t', text.as_bytes()).is_some();
+        let mut reference = find(b'&', text, 0);
+        let mut at = 0;
         loop {
-            text = text.trim_ascii_start();
-            if text.is_empty() {
+            at += white(text, at);
+            if at >= text.len() {
                 return;
             }
-            let Some((key, value, rest)) = split_attribute(text) else {
+            let Some((key, value)) = attribute(text, at) else {
                 self.broken = true;
                 return;
             };
-            if self.used == self.attributes.len() {
-                self.attributes.push(Default::default());
+            at = value.end + 1;
+            if reference < value.start {
+                reference = find(b'&', text, value.start);
             }
-            if let Some((own_key, own_value)) = self.attributes.get_mut(self.used) {
-                own_key.clear();
-                own_key.push_str(key.trim_ascii_end());
-                own_value.clear();
-                self.controls += push_unescaped(own_value, value);
-            }
-            self.used += 1;
-            text = rest;
+            let value = if reference >= value.end && !breaks {
+                self.name + value.start..self.name + value.end
+            } else {
+                let start = self.text.len();
+                self.controls +=
+                    push_unescaped(&mut self.text, text.get(value).unwrap_or_default());
+                start..self.text.len()
+            };
+            let key = self.name + key.start..self.name + key.end;
+            self.attributes.push((key, value));
         }
+    }
+
+    fn part(&self, range: &Range<usize>) -> &str {
+        self.text.get(range.clone()).unwrap_or_default()
     }
 }
 
-fn split_attribute(text: &str) -> Option<(&str, &str, &str)> {
-    let (key, rest) = text.split_once('=')?;
-    let rest = rest.trim_ascii_start();
-    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    let (value, rest) = rest.get(1..)?.split_once(quote)?;
-    Some((key, value, rest))
+/// How many bytes of white space stand at `at`.
+fn white(text: &str, at: usize) -> usize {
+    let rest = text.as_bytes().get(at..).unwrap_or_default();
+    rest.iter()
+        .take_while(|byte| byte.is_ascii_whitespace())
+        .count()
+}
+
+/// Where the key and the value of the attribute at `from` stand.
+fn attribute(text: &str, from: usize) -> Option<(Range<usize>, Range<usize>)> {
+    let bytes = text.as_bytes();
+    let equals = from + memchr(b'=', bytes.get(from..)?)?;
+    let key = text.get(from..equals)?.trim_ascii_end();
+    let open = equals + 1 + white(text, equals + 1);
+    let quote = *bytes.get(open)?;
+    if quote != b'"' && quote != b'\'' {
+        return None;
+    }
+    let start = open + 1;
+    let end = start + memchr(quote, bytes.get(start..)?)?;
+    Some((from..from + key.len(), start..end))
+}
+
+/// Where a byte stands at or behind `from`; behind the text if nowhere.
+fn find(byte: u8, text: &str, from: usize) -> usize {
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    memchr(byte, rest).map_or(usize::MAX, |at| from + at)
 }
 
 /// Appends the text with its references resolved; what is no reference stays as it stands. Says
 /// how many forbidden characters were dropped.
 fn push_unescaped(target: &mut String, text: &str) -> u64 {
-    let special = |byte: u8| byte == b'&' || byte < 0x20;
-    if !text.bytes().map(special).fold(false, |any, one| any | one) {
-        target.push_str(text);
-        return 0;
-    }
     let mut dropped = 0;
     let mut rest = text;
-    while let Some(position) = rest.find(['&', '\n', '\r', '\t']) {
+    let breaks = memchr3(b'\n', b'\r', b'\t', text.as_bytes()).is_some();
+    let special = |rest: &str| {
+        if breaks {
+            rest.find(['&', '\n', '\r', '\t'])
+        } else {
+            memchr(b'&', rest.as_bytes())
+        }
+    };
+    while let Some(position) = special(rest) {
         let (before, behind) = rest.split_at_checked(position).unwrap_or((rest, ""));
         target.push_str(before);
         // XML makes a space of a line end in an attribute.

@@ -41,6 +41,7 @@ use self::{
 };
 use crate::{
     document::Noun,
+    identity::Keys,
     import::Source,
     store::{Imported, SkippedCount, Store, StoreError, schema::empty_log},
 };
@@ -105,7 +106,7 @@ impl Store {
                 position: &position,
             };
             let keying = Keying {
-                origin: origin.into(),
+                keys: Keys::new(origin.into()),
                 keep_origins: options.keep_origins,
             };
             let outcome = run(importer, keying, &mut source, |batch| {

@@ -14,7 +14,7 @@ use super::ImportFailed;
 use crate::{
     correlation::Correlation,
     document::{Document, Noun},
-    identity::{self, Key},
+    identity::{self, Key, Keys},
     import::{IMPORTERS, Importer, Item, ReadError, Returning, Source, Stopped},
     sample::{Metadata, Sample},
     series::Series,
@@ -57,17 +57,20 @@ pub(super) enum Keyed {
 
 /// In whose name keys are made.
 pub(super) struct Keying {
-    pub(super) origin: Arc<str>,
+    pub(super) keys: Keys,
     /// Records that name an origin keep it.
     pub(super) keep_origins: bool,
 }
 
 impl Keyed {
-    pub(super) fn new(keying: &Keying, item: Item) -> Self {
-        let origin = &*keying.origin;
+    pub(super) fn new(keying: &mut Keying, item: Item) -> Self {
+        let keep_origins = keying.keep_origins;
+        let keys = &mut keying.keys;
+        let origin = keys.origin();
+        let origin = &*origin;
         match item {
             Item::Sample(sample) => {
-                let key = Key::of_sample(origin, &sample);
+                let key = keys.of_sample(&sample);
                 Self::Sample(sample, key)
             }
             Item::Returning(row) => {
@@ -77,11 +80,7 @@ impl Keyed {
                     id,
                     line,
                 } = *row;
-                let origin = if keying.keep_origins {
-                    origin
-                } else {
-                    Arc::clone(&keying.origin)
-                };
+                let origin = if keep_origins { origin } else { keys.origin() };
                 let key = Key::of_sample(&origin, &sample);
                 Self::Returning {
                     sample: Box::new(sample),
@@ -102,7 +101,7 @@ impl Keyed {
                 let members = &correlation.members;
                 let members = members
                     .iter()
-                    .map(|sample| Key::of_sample(origin, sample))
+                    .map(|sample| keys.of_sample(sample))
                     .collect();
                 Self::Correlation(correlation, key, members)
             }
@@ -176,13 +175,13 @@ fn of(metadata: &Metadata) -> usize {
 /// Reads in a thread of its own; `take` writes here.
 pub(super) fn run(
     importer: &'static dyn Importer,
-    keying: Keying,
+    mut keying: Keying,
     source: &mut dyn Source,
     mut take: impl FnMut(Vec<Keyed>) -> Result<(), StoreError>,
 ) -> Result<(), ImportFailed> {
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BATCHES_WAITING);
-        let reading = scope.spawn(move || read(importer, &keying, source, &sender));
+        let reading = scope.spawn(move || read(importer, &mut keying, source, &sender));
         let written = write(&receiver, &mut take);
         // A reader that still sends gets to know that nobody listens.
         drop(receiver);
@@ -199,7 +198,7 @@ pub(super) fn run(
 
 fn read(
     importer: &dyn Importer,
-    keying: &Keying,
+    keying: &mut Keying,
     source: &mut dyn Source,
     sender: &SyncSender<Vec<Keyed>>,
 ) -> Result<(), ReadError> {

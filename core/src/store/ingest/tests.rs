@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     correlation::Correlation,
     document::Document,
-    identity::Id,
+    identity::{Id, Keys},
     import::Item,
     kind::Kind,
     sample::{Metadata, Provenance, Sample, Value},
@@ -21,13 +21,13 @@ const MINUTE: i64 = 60_000;
 fn write(store: &mut Store, origin: &str, items: Vec<Item>) -> Imported {
     let transaction = store.connection.transaction().unwrap();
     let mut ingest = Ingest::new(&transaction, origin, "appleHealth").unwrap();
-    let keying = Keying {
-        origin: origin.into(),
+    let mut keying = Keying {
+        keys: Keys::new(origin.into()),
         keep_origins: false,
     };
     let batch = items
         .into_iter()
-        .map(|item| Keyed::new(&keying, item))
+        .map(|item| Keyed::new(&mut keying, item))
         .collect();
     ingest.take(batch).unwrap();
     let imported = ingest.finish().unwrap();
