@@ -150,12 +150,23 @@ async fn handshakes(there: &There, count: usize) -> Result<String, Failed> {
 async fn idle(there: &There, count: usize, path: &str) -> Result<String, Failed> {
     let name = there.name.to_str();
     let request = format!("GET {path} HTTP/1.1\r\nHost: {name}\r\n\r\n");
-    let mut streams = Vec::with_capacity(count);
-    for _ in 0..count {
-        let mut stream = there.connect().await?;
-        ask(&mut stream, &request).await?;
-        streams.push(stream);
-    }
+    // Some at once: a server closes what rests too long, and the last is to be there before the first
+    // has gone.
+    let one = async |share: usize| {
+        let mut streams = Vec::with_capacity(share);
+        for _ in 0..share {
+            let mut stream = there.connect().await?;
+            ask(&mut stream, &request).await?;
+            streams.push(stream);
+        }
+        Ok::<_, Failed>(streams)
+    };
+    let share = count / AT_ONCE;
+    let all = (one(share), one(share), one(share), one(share));
+    let more = (one(share), one(share), one(share), one(share));
+    let all = tokio::try_join!(all.0, all.1, all.2, all.3, more.0, more.1, more.2, more.3)?;
+    let all = [all.0, all.1, all.2, all.3, all.4, all.5, all.6, all.7];
+    let mut streams: Vec<_> = all.into_iter().flatten().collect();
     writeln!(std::io::stdout(), "ready")?;
     let mut stdin = Vec::new();
     tokio::io::stdin().read_to_end(&mut stdin).await?;

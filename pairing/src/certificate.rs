@@ -8,10 +8,12 @@ pub mod checks;
 
 use std::collections::HashSet;
 
+use rustls::pki_types::{CertificateRevocationListDer, pem::PemObject as _};
 use x509_parser::{
     certificate::X509Certificate,
     extensions::{ExtendedKeyUsage, GeneralName, ParsedExtension},
     prelude::{FromDer as _, X509Version},
+    time::ASN1Time,
     x509::X509Name,
 };
 
@@ -132,44 +134,63 @@ pub fn check_leaf(leaf: &[u8], ca: &[u8], server: bool, now: i64) -> Validity {
 /// Checks the CA's own profile and dates (webpki does not): self-signed, P-256, CA:TRUE, pathlen
 /// 0, keyCertSign, critical name constraints that permit some DNS names and nothing else.
 pub fn check_ca(ca: &[u8], now: i64) -> Validity {
-    judge(now, ca, |ca| {
-        check_issued_by(ca, ca)?;
-        let (mut is_ca, mut may_sign, mut is_constrained) = (false, false, false);
-        for extension in ca.extensions() {
-            match extension.parsed_extension() {
-                ParsedExtension::BasicConstraints(constraints) => {
-                    is_ca = extension.critical
-                        && constraints.ca
-                        && constraints.path_len_constraint == Some(0);
-                }
-                ParsedExtension::KeyUsage(usage) => may_sign = usage.key_cert_sign(),
-                ParsedExtension::NameConstraints(constraints) => {
-                    let permitted = constraints
-                        .permitted_subtrees
-                        .as_deref()
-                        .unwrap_or_default();
-                    is_constrained = extension.critical
-                        && !permitted.is_empty()
-                        && permitted.iter().all(|subtree| {
-                            matches!(subtree.base, GeneralName::DNSName(name) if !name.is_empty())
-                        });
-                }
-                ParsedExtension::AuthorityKeyIdentifier(_)
-                | ParsedExtension::SubjectKeyIdentifier(_) => {}
-                _ if extension.critical => return Err("it has an unknown critical extension"),
-                _ => {}
+    JudgedCa::new(ca).at(now)
+}
+
+/// A CA whose form, signature and profile were judged once, as they never change: at each use its
+/// dates remain.
+#[derive(Clone, Debug)]
+pub(crate) struct JudgedCa(Result<[i64; 2], String>);
+
+impl JudgedCa {
+    /// What [`check_ca`] checks, but the dates.
+    pub(crate) fn new(ca: &[u8]) -> Self {
+        Self(profiled(ca, check_ca_profile))
+    }
+
+    /// What [`check_ca`] says at `now` (seconds since 1970).
+    pub(crate) fn at(&self, now: i64) -> Validity {
+        dated(self.0.clone(), now)
+    }
+}
+
+fn check_ca_profile(ca: &X509Certificate<'_>) -> Result<(), &'static str> {
+    check_issued_by(ca, ca)?;
+    let (mut is_ca, mut may_sign, mut is_constrained) = (false, false, false);
+    for extension in ca.extensions() {
+        match extension.parsed_extension() {
+            ParsedExtension::BasicConstraints(constraints) => {
+                is_ca = extension.critical
+                    && constraints.ca
+                    && constraints.path_len_constraint == Some(0);
             }
+            ParsedExtension::KeyUsage(usage) => may_sign = usage.key_cert_sign(),
+            ParsedExtension::NameConstraints(constraints) => {
+                let permitted = constraints
+                    .permitted_subtrees
+                    .as_deref()
+                    .unwrap_or_default();
+                is_constrained = extension.critical
+                    && !permitted.is_empty()
+                    && permitted.iter().all(|subtree| {
+                        matches!(subtree.base, GeneralName::DNSName(name) if !name.is_empty())
+                    });
+            }
+            ParsedExtension::AuthorityKeyIdentifier(_)
+            | ParsedExtension::SubjectKeyIdentifier(_) => {}
+            _ if extension.critical => return Err("it has an unknown critical extension"),
+            _ => {}
         }
-        if !is_ca {
-            Err("it is not a CA with a path length of 0")
-        } else if !may_sign {
-            Err("its key usage does not allow it to sign certificates")
-        } else if !is_constrained {
-            Err("it has no critical name constraints")
-        } else {
-            Ok(())
-        }
-    })
+    }
+    if !is_ca {
+        Err("it is not a CA with a path length of 0")
+    } else if !may_sign {
+        Err("its key usage does not allow it to sign certificates")
+    } else if !is_constrained {
+        Err("it has no critical name constraints")
+    } else {
+        Ok(())
+    }
 }
 
 /// A time in seconds since 1970 as RFC 3339 writes it.
@@ -196,6 +217,13 @@ pub fn to_pem(der: &[u8]) -> String {
 /// PEM text of one DER certificate revocation list.
 pub fn crl_to_pem(der: &[u8]) -> String {
     pem("X509 CRL", der)
+}
+
+/// The DER of the one certificate revocation list in this text.
+pub fn crl_from_pem(pem: &str) -> Result<Vec<u8>, InvalidCertificate> {
+    let list = CertificateRevocationListDer::from_pem_slice(pem.as_bytes());
+    list.map(|list| list.to_vec())
+        .map_err(|_| InvalidCertificate)
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
@@ -245,19 +273,27 @@ fn judge(
     der: &[u8],
     check_profile: impl FnOnce(&X509Certificate<'_>) -> Result<(), &'static str>,
 ) -> Validity {
-    let Ok(certificate) = parse(der) else {
-        return Validity::Untrusted(InvalidCertificate.to_string());
-    };
-    if let Err(reason) = check_form(&certificate).and_then(|()| check_profile(&certificate)) {
-        return Validity::Untrusted(reason.to_owned());
-    }
-    // Both ends are part of the validity (RFC 5280 §4.1.2.5).
-    if now < certificate.validity().not_before.timestamp() {
-        Validity::NotYetValid
-    } else if now > certificate.validity().not_after.timestamp() {
-        Validity::Expired
-    } else {
-        Validity::Valid
+    dated(profiled(der, check_profile), now)
+}
+
+/// First and last second of a certificate of the right profile, or what is wrong with it.
+fn profiled(
+    der: &[u8],
+    check_profile: impl FnOnce(&X509Certificate<'_>) -> Result<(), &'static str>,
+) -> Result<[i64; 2], String> {
+    let certificate = parse(der).map_err(|error| error.to_string())?;
+    check_form(&certificate).and_then(|()| check_profile(&certificate))?;
+    let validity = certificate.validity();
+    Ok([&validity.not_before, &validity.not_after].map(ASN1Time::timestamp))
+}
+
+/// Both ends are part of the validity (RFC 5280 §4.1.2.5).
+fn dated(profiled: Result<[i64; 2], String>, now: i64) -> Validity {
+    match profiled {
+        Err(reason) => Validity::Untrusted(reason),
+        Ok([not_before, _]) if now < not_before => Validity::NotYetValid,
+        Ok([_, not_after]) if now > not_after => Validity::Expired,
+        Ok(_) => Validity::Valid,
     }
 }
 

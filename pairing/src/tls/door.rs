@@ -16,11 +16,10 @@ use tokio_rustls::{LazyConfigAcceptor, StartHandshake, server::TlsStream};
 use super::{PAIRING, RENEWAL, server::Errand};
 use crate::{
     audit::Event,
-    certificate::Certificate,
     defence::{Defence, holds},
     enroll::{desk::Admission, serve::serve, transcript::EXPORTER_LABEL},
     id::PairId,
-    trust::{Peer, Trust},
+    trust::{Peer, Serving, Trust},
 };
 
 /// What came in.
@@ -241,7 +240,7 @@ async fn configuration(
     trust: &Arc<Trust>,
     pair: Option<PairId>,
     errand: Errand,
-) -> Result<(PairId, Arc<ServerConfig>), (u8, Turned)> {
+) -> Result<(PairId, Serving), (u8, Turned)> {
     let unknown = || {
         let turned = Turned::because("no pair of this name");
         (UNRECOGNIZED_NAME, turned)
@@ -261,18 +260,19 @@ async fn configuration(
 async fn known(
     trust: &Trust,
     start: StartHandshake<TcpStream>,
-    configuration: Result<(PairId, Arc<ServerConfig>), (u8, Turned)>,
+    serving: Result<(PairId, Serving), (u8, Turned)>,
     accepted: Instant,
     purpose: Purpose,
     from: SocketAddr,
 ) -> Result<(Box<TlsStream<TcpStream>>, Peer), Turned> {
-    let (pair, configuration) = match configuration {
+    let (pair, serving) = match serving {
         Ok(found) => found,
         Err((alert, turned)) => {
             refuse(start, alert).await;
             return Err(turned);
         }
     };
+    let configuration = serving.configuration;
     let stream = match finish(start, configuration, accepted, purpose).await {
         Ok(stream) => stream,
         Err(turned) => {
@@ -283,13 +283,13 @@ async fn known(
     };
     let chain = stream.get_ref().1.peer_certificates();
     let leaf = chain
-        .and_then(|chain| Certificate::from_der(chain.first()?).ok())
+        .and_then(|chain| serving.seen.read(chain.first()?).ok())
         .ok_or(Turned::because("no client certificate"))?;
     let peer = Peer {
         pair,
         key: leaf.key,
         not_after: leaf.not_after,
-        serial: leaf.serial,
+        serial: leaf.serial.clone(),
         address: from.ip().to_canonical(),
     };
     Ok((Box::new(stream), peer))

@@ -10,6 +10,7 @@ mod identity;
 pub(crate) mod pin;
 mod pinned_ca;
 pub mod recording;
+pub(crate) mod seen;
 pub(crate) mod server;
 pub mod trace;
 mod verifier;

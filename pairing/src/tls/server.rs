@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::{ServerConfig, server::NoServerSessionStorage};
 
-use super::{PAIRING, RENEWAL, identity::identity, verifier::PairVerifier};
+use super::{PAIRING, RENEWAL, identity::identity, seen::Seen, verifier::PairVerifier};
 use crate::{
     credentials::HostCredentials,
     defence::{Defence, holds},
@@ -23,11 +23,12 @@ pub(crate) enum Errand {
     Renewal,
 }
 
-/// Mutual TLS with one pair's client.
+/// Mutual TLS with one pair's client; what was read of its certificate is in `seen` afterwards.
 pub(crate) fn paired(
     credentials: &HostCredentials,
     errand: Errand,
     registry: Arc<Registry>,
+    seen: Arc<Seen>,
     environment: &Environment,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let verifier = PairVerifier::new(
@@ -35,6 +36,7 @@ pub(crate) fn paired(
         &credentials.ca,
         errand,
         registry,
+        seen,
         environment,
     )?;
     let configuration =

@@ -20,10 +20,14 @@ use rustls::{
     },
 };
 
-use super::{server::Errand, unix_time};
+use super::{
+    seen::{Leaf, Seen},
+    server::Errand,
+    unix_time,
+};
 use crate::{
     audit::{Event, Note},
-    certificate::{Certificate, Validity, check_ca},
+    certificate::{JudgedCa, Validity},
     defence::{Defence, holds},
     environment::{Clock, Environment},
     id::{KeyDigest, PairId, sha256},
@@ -34,10 +38,11 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct PairVerifier {
     pair: PairId,
-    ca: Vec<u8>,
+    ca: JudgedCa,
     errand: Errand,
     web_pki: Arc<dyn ClientCertVerifier>,
     registry: Arc<Registry>,
+    seen: Arc<Seen>,
     clock: Arc<dyn Clock>,
 }
 
@@ -47,6 +52,7 @@ impl PairVerifier {
         ca: &[u8],
         errand: Errand,
         registry: Arc<Registry>,
+        seen: Arc<Seen>,
         environment: &Environment,
     ) -> Result<Self, Error> {
         let mut roots = RootCertStore::empty();
@@ -57,16 +63,22 @@ impl PairVerifier {
                 .map_err(|error| Error::General(error.to_string()))?;
         Ok(Self {
             pair,
-            ca: ca.to_vec(),
+            ca: JudgedCa::new(ca),
             errand,
             web_pki,
             registry,
+            seen,
             clock: Arc::clone(&environment.clock),
         })
     }
 
+    fn read(&self, der: &CertificateDer<'_>) -> Result<Arc<Leaf>, CertificateError> {
+        let leaf = self.seen.read(der);
+        leaf.map_err(|_| CertificateError::BadEncoding)
+    }
+
     fn check_record(&self, der: &CertificateDer<'_>, now: i64) -> Result<(), CertificateError> {
-        let leaf = Certificate::from_der(der).map_err(|_| CertificateError::BadEncoding)?;
+        let leaf = self.read(der)?;
         let refused = || CertificateError::ApplicationVerificationFailure;
         let entry = self.registry.entry(&self.pair).ok_or_else(refused)?;
         let place = Place::of(&leaf.key, &entry).ok_or_else(refused)?;
@@ -89,7 +101,7 @@ impl PairVerifier {
         if self.errand == Errand::Data {
             return Ok(now);
         }
-        let leaf = Certificate::from_der(leaf).map_err(|_| CertificateError::BadEncoding)?;
+        let leaf = self.read(leaf)?;
         if now - leaf.not_after > GRACE_SECONDS && holds(Defence::GraceLimit) {
             return Err(CertificateError::Expired);
         }
@@ -99,7 +111,7 @@ impl PairVerifier {
     /// The client has shown that it has the key.
     fn arrived(&self, leaf: &CertificateDer<'_>) -> Result<(), Error> {
         let refused = Error::from(CertificateError::ApplicationVerificationFailure);
-        let leaf = Certificate::from_der(leaf).map_err(|_| CertificateError::BadEncoding)?;
+        let leaf = self.read(leaf)?;
         let entry = self.registry.entry(&self.pair);
         let pair = self.pair;
         match entry.and_then(|entry| Place::of(&leaf.key, &entry)) {
@@ -191,8 +203,9 @@ impl ClientCertVerifier for PairVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        // webpki checks neither the dates nor the profile of a trust anchor.
-        match check_ca(&self.ca, seconds) {
+        // webpki checks neither the dates nor the profile of a trust anchor. The profile was judged when
+        // the configuration was made.
+        match self.ca.at(seconds) {
             Validity::Valid => {}
             _ if !holds(Defence::CaChecked) => {}
             Validity::Expired => return Err(CertificateError::Expired.into()),

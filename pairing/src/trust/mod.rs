@@ -27,7 +27,6 @@ use std::{
     time::Duration,
 };
 
-use rustls::ServerConfig;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -40,6 +39,7 @@ pub(crate) use keys::{Certificates, NewPair};
 pub use record::{DeviceRecord, Peer, Refusal, Scope, State};
 pub(crate) use registry::{Entry, Registry};
 pub use revocation::Crl;
+pub(crate) use served::Serving;
 
 use self::{keys::HostKeys, served::Served};
 use crate::{
@@ -461,7 +461,7 @@ impl Trust {
         self: &Arc<Self>,
         pair: &PairId,
         errand: Errand,
-    ) -> Result<Option<Arc<ServerConfig>>, TrustError> {
+    ) -> Result<Option<Serving>, TrustError> {
         let Some(entry) = self.registry.entry(pair) else {
             return Ok(None);
         };

@@ -16,7 +16,7 @@ use crate::{
     credentials::HostCredentials,
     environment::Environment,
     id::PairId,
-    tls::{self, server::Errand},
+    tls::{self, seen::Seen, server::Errand},
 };
 
 #[derive(Debug)]
@@ -28,11 +28,20 @@ pub(crate) struct Served {
     environment: Environment,
 }
 
+/// What a handshake with one pair's client needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Serving {
+    pub(crate) configuration: Arc<ServerConfig>,
+    /// Has read the client's certificate when the handshake is over.
+    pub(crate) seen: Arc<Seen>,
+}
+
 /// Both errands' configurations of one pair.
 #[derive(Debug)]
 struct Ready {
     data: Arc<ServerConfig>,
     renewal: Arc<ServerConfig>,
+    seen: Arc<Seen>,
     /// Look into the key store again from then on, Unix seconds.
     until: i64,
 }
@@ -48,7 +57,7 @@ impl Served {
     }
 
     /// A configuration that is there and not due.
-    pub(crate) fn ready(&self, pair: &PairId, errand: Errand) -> Option<Arc<ServerConfig>> {
+    pub(crate) fn ready(&self, pair: &PairId, errand: Errand) -> Option<Serving> {
         let now = self.environment.clock.now();
         let configurations = self.lock();
         let ready = configurations.get(pair)?;
@@ -64,7 +73,7 @@ impl Served {
         &self,
         credentials: &HostCredentials,
         errand: Errand,
-    ) -> Result<Arc<ServerConfig>, TrustError> {
+    ) -> Result<Serving, TrustError> {
         let leaf = Certificate::from_der(&credentials.leaf)
             .map_err(|error| TrustError::Issuing(error.into()))?;
         let until = if credentials.ca_key.is_some() {
@@ -74,14 +83,16 @@ impl Served {
         } else {
             leaf.not_after
         };
+        let seen = Arc::<Seen>::default();
         let made = |errand| {
-            let registry = Arc::clone(&self.registry);
-            tls::server::paired(credentials, errand, registry, &self.environment)
+            let (registry, seen) = (Arc::clone(&self.registry), Arc::clone(&seen));
+            tls::server::paired(credentials, errand, registry, seen, &self.environment)
                 .map_err(|error| TrustError::Issuing(error.into()))
         };
         let ready = Ready {
             data: made(Errand::Data)?,
             renewal: made(Errand::Renewal)?,
+            seen: Arc::clone(&seen),
             until,
         };
         let wanted = ready.of(errand);
@@ -102,11 +113,15 @@ impl Served {
 }
 
 impl Ready {
-    fn of(&self, errand: Errand) -> Arc<ServerConfig> {
-        Arc::clone(match errand {
+    fn of(&self, errand: Errand) -> Serving {
+        let configuration = match errand {
             Errand::Data => &self.data,
             Errand::Renewal => &self.renewal,
-        })
+        };
+        Serving {
+            configuration: Arc::clone(configuration),
+            seen: Arc::clone(&self.seen),
+        }
     }
 }
 
