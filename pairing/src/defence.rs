@@ -101,6 +101,10 @@ defences! {
     FreshCodes = "fresh-codes",
     /// A certificate that has run out is renewed for 90 days and no longer.
     GraceLimit = "grace-limit",
+    /// Connections of paired devices are few.
+    GuestsCap = "guests-cap",
+    /// When they are too many, one of the device that has the most makes room.
+    GuestsFairness = "guests-fairness",
     /// A handshake has 5 s.
     HandshakeTime = "handshake-time",
     /// The header of a request has 5 s.

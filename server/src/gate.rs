@@ -75,6 +75,11 @@ impl Guest {
         self.in_flight.load(Ordering::Relaxed) > 0
     }
 
+    /// Something was asked, and all that was asked is answered.
+    pub fn is_between_requests(&self) -> bool {
+        !self.is_busy() && self.last_progress.borrow().is_some()
+    }
+
     /// When a request came, or a part of an answer left; `None` before the first request.
     pub fn last_progress(&self) -> Option<Instant> {
         *self.last_progress.borrow()

@@ -17,20 +17,23 @@ use healthsync_pairing::{
     defence::{Defence, holds},
     id::PairId,
     tls::door::{self, Entered, Turned},
-    trust::Peer,
 };
 use rustix::io::Errno;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::broadcast,
     time::Instant,
 };
-use tokio_rustls::server::TlsStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    app::App, connection, gate::Errand, limits::Limits, notices::Notices, routes,
-    settings::ListenSettings, strangers::Strangers,
+    app::App,
+    connection,
+    crowd::{Crowd, Rules},
+    gate::Errand,
+    notices::Notices,
+    routes,
+    settings::ListenSettings,
+    strangers::Strangers,
 };
 
 /// Connections that the system keeps for us before we take them.
@@ -137,7 +140,13 @@ pub async fn run(listeners: Vec<TcpListener>, app: Arc<App>, shutdown: impl Futu
     let door = Door {
         router: routes::router(Arc::clone(&app)),
         renewals: routes::renewals(Arc::clone(&app)),
-        strangers: Strangers::new(app.limits().strangers, app.limits().strangers_per_address),
+        strangers: Strangers::new(app.limits()),
+        guests: Crowd::new(Rules {
+            most: app.limits().guests,
+            most_each: app.limits().guests,
+            is_capped: || holds(Defence::GuestsCap),
+            is_fair: || holds(Defence::GuestsFairness),
+        }),
         numbers: AtomicU64::new(0),
         notices: Notices::default(),
         tasks: TaskTracker::new(),
@@ -177,7 +186,8 @@ struct Door {
     router: Router,
     /// All that a certificate reaches that may have run out.
     renewals: Router,
-    strangers: Arc<Strangers>,
+    strangers: Strangers,
+    guests: Arc<Crowd<PairId>>,
     numbers: AtomicU64,
     notices: Notices,
     tasks: TaskTracker,
@@ -230,7 +240,8 @@ impl Door {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
         let entered = tokio::select! {
-            entered = door::enter(self.app.trust(), stream, from) => entered,
+            // In boxes, here and below: a connection at rest keeps what its task keeps.
+            entered = Box::pin(door::enter(self.app.trust(), stream, from)) => entered,
             () = admission.turned_away() => {
                 if let Some(left_out) = self.notices.admit(Instant::now()) {
                     tracing::warn!(
@@ -244,26 +255,45 @@ impl Door {
             () = self.stop.cancelled() => return,
         };
         drop(admission);
-        match entered {
-            Ok(Entered::Data { stream, peer }) => {
-                let guest = (*stream, peer, Errand::Data);
-                self.host(guest, &self.router, revocations, from).await;
-            }
+        let (stream, peer, router, errand) = match entered {
+            Ok(Entered::Data { stream, peer }) => (stream, peer, &self.router, Errand::Data),
             Ok(Entered::Renewal { stream, peer }) => {
-                let guest = (*stream, peer, Errand::Renewal);
-                self.host(guest, &self.renewals, revocations, from).await;
+                (stream, peer, &self.renewals, Errand::Renewal)
             }
             // No stranger any more: the window has few places, and rules of its own for them.
             Ok(Entered::Pairing(exchange)) => {
                 let ended = tokio::select! {
-                    ended = exchange.run() => ended,
+                    ended = Box::pin(exchange.run()) => ended,
                     () = self.stop.cancelled() => return,
                 };
                 if let Err(turned) = ended {
                     self.tell(from, &turned);
                 }
+                return;
             }
-            Err(turned) => self.tell(from, &turned),
+            Err(turned) => return self.tell(from, &turned),
+        };
+        let pair = peer.pair;
+        let place = self.guests.admit(number, pair);
+        let _counted = self.app.connected();
+        let parts = connection::Parts {
+            app: Arc::clone(&self.app),
+            router: router.clone(),
+            revocations,
+            stop: self.stop.clone(),
+        };
+        tokio::select! {
+            () = Box::pin(connection::serve(parts, stream, peer, errand)) => {}
+            () = place.turned_away() => {
+                if let Some(left_out) = self.notices.admit(Instant::now()) {
+                    tracing::warn!(
+                        %from,
+                        %pair,
+                        left_out,
+                        "too many connections: the oldest of the device that has the most was cut"
+                    );
+                }
+            }
         }
     }
 
@@ -273,32 +303,6 @@ impl Door {
             tracing::info!(%from, reason = turned.reason, cause, left_out, "turned away");
         }
     }
-
-    async fn host(
-        &self,
-        (stream, peer, errand): (TlsStream<TcpStream>, Peer, Errand),
-        router: &Router,
-        revocations: broadcast::Receiver<PairId>,
-        from: SocketAddr,
-    ) {
-        let counted = self.app.connected();
-        if self.app.connections() > guests(self.app.limits()) {
-            tracing::warn!(%from, pair = %peer.pair, "too many connections");
-            return;
-        }
-        let parts = connection::Parts {
-            app: Arc::clone(&self.app),
-            router: router.clone(),
-            revocations,
-            stop: self.stop.clone(),
-        };
-        connection::serve(parts, stream, peer, errand).await;
-        drop(counted);
-    }
-}
-
-fn guests(limits: &Limits) -> u64 {
-    u64::try_from(limits.guests).unwrap_or(u64::MAX)
 }
 
 /// Errors of `accept(2)` that pass when a file is closed.

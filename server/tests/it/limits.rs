@@ -8,6 +8,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+use tokio_rustls::client::TlsStream;
 
 use crate::house::{Device, House};
 
@@ -235,4 +236,118 @@ async fn a_rate_bounds_each_device_by_itself() {
     let left = client.delete(anna.url("/api/v1/pair")).send().await;
     assert_eq!(left.expect("an answer").status(), 204);
     house.close().await;
+}
+
+#[tokio::test]
+async fn one_device_does_not_keep_another_out() {
+    let house = House::with(Limits {
+        guests: 4,
+        ..Limits::standard()
+    });
+    let (anna, ben) = (house.pair("Anna").await, house.pair("Ben").await);
+    // From here on nobody else is connected.
+    while house.app.connections() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut early = anna.connect().await;
+    ask(&mut early, &anna).await;
+    let mut crowd = Vec::new();
+    for _ in 0..8 {
+        let mut stream = ben.connect().await;
+        ask(&mut stream, &ben).await;
+        crowd.push(stream);
+    }
+    // Ben's oldest made room for his newest, and Anna's stayed.
+    ask(&mut early, &anna).await;
+    let (gone, here) = crowd.split_at_mut(5);
+    for stream in gone {
+        let mut byte = [0; 1];
+        let read = timeout(Duration::from_secs(3), stream.read(&mut byte));
+        let read = read.await.expect("cut");
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    }
+    for stream in here {
+        ask(stream, &ben).await;
+    }
+    assert_eq!(anna.get("/api/v1/status").await.status(), 200);
+    house.close().await;
+}
+
+/// One request that must be answered, on a connection that goes on.
+async fn ask(stream: &mut TlsStream<TcpStream>, device: &Device) {
+    let name = device.pair.server_name();
+    let head = format!("GET /api/v1/status HTTP/1.1\r\nHost: {name}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("written");
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}") {
+        let read = stream.read_buf(&mut answer).await.expect("an answer");
+        assert!(read > 0, "closed after {} bytes", answer.len());
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
+}
+
+/// A connection that rests outside of hyper between two requests misses nothing of them.
+#[tokio::test]
+async fn requests_come_in_any_pieces() {
+    let house = House::open();
+    let device = house.pair("Anna").await;
+    let mut stream = device.connect().await;
+    let name = device.pair.server_name();
+    let body = r#"{"startDate":"2026-01-01T00:00:00Z","endDate":"2026-01-02T00:00:00Z","types":["steps"]}"#;
+    let get = format!("GET /api/v1/status HTTP/1.1\r\nHost: {name}\r\n\r\n");
+    let post = format!(
+        "POST /api/v1/health/data HTTP/1.1\r\nHost: {name}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut answers = 0;
+    let mut read = Vec::new();
+    let sent = [&get, &post, &get, &get, &post, &post, &get]
+        .map(String::as_str)
+        .concat();
+    // Cut at every kind of place: within a head, within a body, and between two requests.
+    let mut rest = sent.as_bytes();
+    for length in [
+        1,
+        3,
+        get.len() - 4,
+        40,
+        post.len() - 43,
+        2 * get.len() + 9,
+        1,
+        usize::MAX,
+    ] {
+        let (piece, after) = rest.split_at(length.min(rest.len()));
+        rest = after;
+        stream.write_all(piece).await.expect("written");
+        stream.flush().await.expect("sent");
+        let whole = sent.len() - rest.len();
+        let asked = ends(&[&get, &post, &get, &get, &post, &post, &get], whole);
+        while answers < asked {
+            let count = stream.read_buf(&mut read).await.expect("an answer");
+            assert!(count > 0, "closed after {answers} answers");
+            answers = String::from_utf8_lossy(&read)
+                .matches("HTTP/1.1 200 OK")
+                .count();
+        }
+        assert_eq!(answers, asked);
+        // Every answer ends its body; then the connection is at rest.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(answers, 7);
+    house.close().await;
+}
+
+/// How many of the requests end within the first `length` bytes.
+fn ends(requests: &[&String], length: usize) -> usize {
+    let mut end = 0;
+    requests
+        .iter()
+        .filter(|request| {
+            end += request.len();
+            end <= length
+        })
+        .count()
 }
