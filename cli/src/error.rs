@@ -113,6 +113,11 @@ impl CliError {
         self
     }
 
+    /// The server refuses this computer's certificate as one that has run out.
+    pub(crate) fn is_own_end(&self) -> bool {
+        self.code == "CERT_HAS_EXPIRED" && self.subject == Some("client")
+    }
+
     /// Whose side is at fault, if that is known: `client`, `server` or `ca`.
     pub(crate) fn subject(&self) -> Option<&'static str> {
         self.subject

@@ -201,9 +201,13 @@ pub struct Crl {
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 
-    /// File for the lists (PEM), instead of standard output
+    /// File for the lists, instead of standard output
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+
+    /// DER (RFC 5280) instead of PEM: the list of one pair, into a file
+    #[arg(long, requires_all = ["name", "output"])]
+    pub der: bool,
 
     /// Replace the file if it exists
     #[arg(long, requires = "output")]

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{device::Device, host::Host};
+use crate::{device::Device, host::Host, schema::assert_lines};
 
 fn database(host: &Host) -> PathBuf {
     host.path("server").join("trust.db")
@@ -128,6 +128,7 @@ fn a_changed_log_does_not_verify() {
         (&"broken".into(), &"AUDIT_BROKEN".into(), &"changed".into()),
     );
     assert_eq!(verdict["sequence"].to_string(), first.trim());
+    assert_lines("audit-verify", &[verdict]);
 }
 
 /// The host alone cannot see it: the chain that is left is right. Also with a log that grew longer

@@ -24,6 +24,13 @@ impl Canary {
         canary
     }
 
+    /// A number in the 8 bytes in which programs keep it. Of so few the base64 would be found by chance.
+    pub(crate) fn number(what: &str, bytes: [u8; 8]) -> Self {
+        let mut canary = Self::bytes(what, &bytes);
+        canary.forms.truncate(4);
+        canary
+    }
+
     /// A secret: in hexadecimal digits, in base64, as Rust prints a list.
     pub(crate) fn bytes(what: &str, bytes: &[u8]) -> Self {
         assert!(bytes.len() >= 8, "{what} is too short to be looked for");

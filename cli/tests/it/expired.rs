@@ -24,11 +24,11 @@ use tokio::net::TcpListener;
 
 use crate::{device::Device, host::Host, program};
 
-const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 
 /// The system's clock, so many seconds behind.
 #[derive(Debug)]
-struct Past(i64);
+pub(crate) struct Past(pub(crate) i64);
 
 impl Clock for Past {
     fn now(&self) -> i64 {
@@ -36,7 +36,7 @@ impl Clock for Past {
     }
 }
 
-fn store(folder: std::path::PathBuf, passphrase: &str) -> Box<dyn KeyStore> {
+pub(crate) fn store(folder: std::path::PathBuf, passphrase: &str) -> Box<dyn KeyStore> {
     let options = OpenOptions {
         folder,
         passphrase: &mut || Ok(Secret::new(passphrase.as_bytes().to_vec())),
@@ -46,10 +46,15 @@ fn store(folder: std::path::PathBuf, passphrase: &str) -> Box<dyn KeyStore> {
 }
 
 /// Pairs in the homes of a host that does not run and of a device that is paired with it, so many
-/// days ago and for a year; the new pair takes the old one's place on the device.
-async fn pair_in_the_past(host: &Host, device: &Device, old: &str, days: i64) -> String {
+/// seconds ago and for a year; the new pair takes the old one's place on the device.
+pub(crate) async fn pair_in_the_past(
+    host: &Host,
+    device: &Device,
+    old: &str,
+    seconds: i64,
+) -> String {
     let environment = Environment {
-        clock: Arc::new(Past(days * DAY)),
+        clock: Arc::new(Past(seconds)),
         entropy: Arc::new(SystemEntropy),
     };
     let keys = store(host.path("server/keys"), "correct horse battery staple");
@@ -114,7 +119,7 @@ fn away(days: i64) -> (Host, Device, String) {
         .enable_all()
         .build()
         .expect("a runtime");
-    let pair = runtime.block_on(pair_in_the_past(&host, &device, &old, days));
+    let pair = runtime.block_on(pair_in_the_past(&host, &device, &old, days * DAY));
     runtime.shutdown_timeout(Duration::from_secs(5));
     host.start();
     (host, device, pair)

@@ -99,6 +99,8 @@ mod rows;
 #[cfg(target_os = "linux")]
 mod secrets;
 #[cfg(unix)]
+mod slow_clock;
+#[cfg(unix)]
 mod stranger;
 #[cfg(unix)]
 mod surface;

@@ -98,6 +98,9 @@ fn json_is_as_published() {
     host.run(&["pause"]).good();
     check("fetch", device.run(&["fetch"]), 1);
     host.run(&["resume"]).good();
+    host.run(&["allow", "laptop", "--types", "steps"]).good();
+    check("audit", host.run(&["audit"]), 12);
+    check("audit-verify", host.run(&["audit", "verify"]), 1);
     check("unpair", device.run(&["unpair"]), 1);
     check("status", device.run(&["status"]), 1);
     check(

@@ -62,6 +62,23 @@ fn openssl_refuses_a_revoked_leaf_and_takes_a_good_one() {
         .expect("it runs");
     let text = String::from_utf8_lossy(&read.stdout).into_owned();
     assert!(text.contains("Cessation Of Operation"), "{text}");
+    // The same bytes in DER, of one pair and into a file.
+    let der = host.path("one.der");
+    let name = der.to_str().expect("a plain path");
+    host.run(&["crl", &lost.pair.to_string(), "--der", "--output", name])
+        .good();
+    let read = |path: &std::path::Path, form: &str| {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["crl", "-noout", "-fingerprint", "-inform", form, "-in"]);
+        program::run(openssl.arg(path), b"").good().stdout
+    };
+    assert_eq!(read(&der, "DER"), read(&pem, "PEM"));
+    for words in [
+        &["crl", "--der", "--output", name][..],
+        &["crl", &lost.pair.to_string(), "--der"],
+    ] {
+        host.run(words).failed(2, &["USAGE"]);
+    }
     host.run(&["crl", "nobody"]).failed(1, &["PAIR_NOT_FOUND"]);
 }
 
@@ -101,4 +118,42 @@ fn a_reset_revokes_everybody_and_asks_first() {
     }
     let again = host.run(&["reset", "--yes"]).good().last();
     assert_eq!(again["revoked"].as_array().map(Vec::len), Some(0));
+}
+
+/// Only `start` opens the key store: the others ask it, or say so and touch nothing.
+#[test]
+fn without_a_server_nothing_is_revoked_and_nothing_is_signed() {
+    let mut host = Host::with_data();
+    let stranger = Stranger::enrolled(&host);
+    host.kill();
+    let before = crate::paths::tree(&host.path("server/keys"));
+    assert!(!before.is_empty());
+    let pair = stranger.pair.to_string();
+    let list = host.path("pairs.crl");
+    for words in [
+        &["crl"][..],
+        &["crl", "--output", list.to_str().expect("a plain path")],
+        &["reset", "--yes"],
+        &["revoke", &pair],
+        &["allow", &pair, "--all"],
+        &["pair"],
+        &["approve", "123456"],
+        &["pause"],
+        &["audit", "verify"],
+    ] {
+        let outcome = host.run(words);
+        outcome.failed(4, &["SERVER_NOT_RUNNING"]);
+        let hint = outcome.last()["hint"].to_string();
+        assert!(
+            hint.contains("healthsync-server start"),
+            "{words:?}: {hint}"
+        );
+    }
+    assert!(!list.exists());
+    assert_eq!(crate::paths::tree(&host.path("server/keys")), before);
+    host.start();
+    assert_eq!(host.pairs()[0]["state"], "active");
+    stranger
+        .curl(&stranger.name(), &["--cert", "client"], "status")
+        .good();
 }

@@ -170,13 +170,15 @@ fn string(schema: &Map<String, Value>, text: &str, at: &str) -> Result<(), Strin
             text.len() == 26
                 && is_name(26, |b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b))
         }
+        Some("^[0-9a-f]{64}$") => text.len() == 64 && is_name(64, is_hex),
+        Some("^sha256:[0-9a-f]{64}$") => text
+            .strip_prefix("sha256:")
+            .is_some_and(|digits| digits.len() == 64 && digits.bytes().all(is_hex)),
+        Some("^[a-z-]+$") => is_name(1, |b| b.is_ascii_lowercase() || b == b'-'),
         Some("^[0-9]{6}$") => text.len() == 6 && is_name(6, |b| b.is_ascii_digit()),
         Some("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$") => {
             let groups: Vec<usize> = text.split('-').map(str::len).collect();
-            groups == [8, 4, 4, 4, 12]
-                && is_name(36, |b| {
-                    b == b'-' || b.is_ascii_digit() || (b'a'..=b'f').contains(&b)
-                })
+            groups == [8, 4, 4, 4, 12] && is_name(36, |b| b == b'-' || is_hex(b))
         }
         Some(other) => {
             return Err(format!(
@@ -260,4 +262,8 @@ fn the_checker_refuses_what_does_not_fit() {
     assert!(check(&both, &json!(1.5), "$").is_ok());
     assert!(check(&both, &json!(1), "$").is_err());
     assert!(check(&both, &json!("1"), "$").is_err());
+}
+
+fn is_hex(byte: u8) -> bool {
+    byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
 }

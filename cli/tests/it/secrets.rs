@@ -62,6 +62,10 @@ fn no_secret_in_logs() {
         Canary::text("the device's passphrase", DEVICE_PASSPHRASE),
         Canary::text("a health value", VALUE),
     ];
+    let number: f64 = VALUE.parse().expect("a number");
+    for bytes in [number.to_be_bytes(), number.to_le_bytes()] {
+        canaries.push(Canary::number("a health value in binary", bytes));
+    }
     let mut host = Host::new();
     let file = write_export(&host);
     let import = program::run(&mut talkative(host.command(&["import", "-v", &file])), b"");
@@ -179,6 +183,11 @@ fn no_secret_in_logs() {
     ] {
         said.all(&args.join(" "), &host.run(args));
     }
+    // The log of who read what names the read, and nothing of what was read.
+    let log = host.run(&["audit"]).good();
+    assert!(log.stdout.contains("read-samples"), "{log:?}");
+    said.all("audit", &log);
+    said.all("audit verify", &host.run(&["audit", "verify"]).good());
     write_private(&device.path("passphrase"), "a wrong passphrase\n");
     canaries.push(Canary::text("a wrong passphrase", "a wrong passphrase"));
     let locked = run(&device, &["status"]);

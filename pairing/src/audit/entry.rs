@@ -46,6 +46,10 @@ events! {
     WindowOpened = "window-opened",
     /// It closed, by `result`; `count` wrong digits and codes were tried.
     WindowClosed = "window-closed",
+    /// A typed code ended after `count` wrong ones; the window shows a new one.
+    CodeSpent = "code-spent",
+    /// The same for the window's last typed code: its QR code alone goes on.
+    CodesEnded = "codes-ended",
     /// A device proved that it knows the code and asks for its digits.
     PairingAsked = "pairing-asked",
     /// The digits were right: a certificate was issued.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Wrong confirmations that end a code.
-const ATTEMPTS: u8 = 5;
+pub(super) const ATTEMPTS: u8 = 5;
 /// Codes a window.
 const CODES: u8 = 3;
 

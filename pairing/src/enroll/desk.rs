@@ -22,7 +22,7 @@ use rustls::ServerConfig;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    codes::{Codes, Wrong},
+    codes::{ATTEMPTS, Codes, Wrong},
     host::{Approval, HostEvent},
     transcript::{Transcript, equal},
 };
@@ -478,11 +478,14 @@ impl Admission {
     pub(crate) fn count_wrong(&self, number: u8) {
         self.with(|live| {
             live.spent += 1;
-            let told = match live.opening.codes.wrong(number) {
+            let (told, event) = match live.opening.codes.wrong(number) {
                 Wrong::Counted => return,
-                Wrong::NewCode => HostEvent::NewCode,
-                Wrong::Ended => HostEvent::CodesEnded,
+                Wrong::NewCode => (HostEvent::NewCode, Event::CodeSpent),
+                Wrong::Ended => (HostEvent::CodesEnded, Event::CodesEnded),
             };
+            // Noted whatever the person is shown: somebody guesses.
+            let spent = Note::new(event).times(ATTEMPTS.into());
+            live.opening.audit.note(spent);
             if matches!(live.phase, Phase::Open) {
                 live.tell(told);
             }

@@ -67,7 +67,8 @@ impl Trust {
         for entry in &entries {
             let pair = entry.record.pair;
             if self.registry.revoke(&pair, now)? {
-                self.audit().note(Note::new(Event::Revoked).of(pair));
+                let note = Note::new(Event::Revoked).of(pair);
+                self.audit().note(note.ending("RESET"));
                 self.cut(pair, "PAIRING_REFUSED");
                 revoked.extend(self.registry.entry(&pair).map(|entry| entry.record));
             }

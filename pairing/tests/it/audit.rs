@@ -189,6 +189,63 @@ async fn every_event_of_a_pair_is_in_the_log() {
     );
 }
 
+/// Somebody guesses: each code that this costs is in the log, and so is how many were tried.
+#[cfg(feature = "typed-code")]
+#[tokio::test]
+async fn spent_codes_are_in_the_log() {
+    let host = Host::start().await;
+    let (window, _) = host.window(Approval::None);
+    for _ in 0..17 {
+        let device = host.typing_device(crate::typed_ends::another(), host.address);
+        let failure = device.failure().await;
+        assert!(failure.starts_with("PAIRING_"), "{failure}");
+    }
+    drop(window);
+    while !told(&host, 0)
+        .await
+        .last()
+        .expect("one")
+        .contains("window-closed")
+    {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        told(&host, 0).await,
+        [
+            "window-opened",
+            "code-spent 5x",
+            "code-spent 5x",
+            "codes-ended 5x",
+            "window-closed PAIRING_CANCELLED 15x"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_reset_names_each_pair_that_it_ends() {
+    let host = Host::start().await;
+    let pairs = [
+        host.paired("first").await.pair,
+        host.paired("second").await.pair,
+    ];
+    host.trust.revoke("first").expect("revoked");
+    let before = entries(&host).await.len();
+    host.trust.reset().expect("reset");
+    host.trust.reset().expect("again, which ends nobody");
+    let log = entries(&host).await;
+    let told: Vec<_> = log[before - 1..]
+        .iter()
+        .map(|entry| (entry.event.as_str(), entry.result.as_str(), entry.pair))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("revoked", "OK", Some(pairs[0])),
+            ("revoked", "RESET", Some(pairs[1]))
+        ]
+    );
+}
+
 /// An observer knows the name that a pair is dialled by.
 #[tokio::test]
 async fn failed_handshakes_are_counted_and_fill_no_disk() {

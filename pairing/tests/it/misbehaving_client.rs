@@ -247,6 +247,16 @@ async fn replace_needs_old_key() {
             (State::Revoked, State::Active)
         );
         assert_eq!(revocations.recv().await, Ok(old.pair));
+        host.trust.audit().settle().await.expect("written");
+        let log = host.trust.audit().entries(0, 0, 100).expect("entries");
+        let revoked: Vec<_> = log.iter().filter(|one| one.event == "revoked").collect();
+        assert_eq!(
+            revoked
+                .iter()
+                .map(|one| (one.pair, one.result.as_str()))
+                .collect::<Vec<_>>(),
+            [(Some(old.pair), "REPLACED")]
+        );
     }
 }
 

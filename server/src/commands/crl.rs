@@ -8,6 +8,7 @@ use std::{
 };
 
 use healthsync_core::report::{Hint, inert};
+use healthsync_pairing::certificate::crl_from_pem;
 use serde_json::json;
 
 use crate::{
@@ -47,7 +48,7 @@ impl Hint for CrlFileError {
     }
 }
 
-/// Writes the list of one pair, or of all, as PEM.
+/// Writes the list of one pair, or of all, as PEM; that of one pair also as DER.
 pub(super) async fn crl(settings: &Settings, args: args::Crl) -> Result<ExitStatus, ServerError> {
     let request = Request::Crl { name: args.name };
     let mut conversation = client::ask(&settings.folder, &settings.socket_homes, &request).await?;
@@ -67,7 +68,12 @@ pub(super) async fn crl(settings: &Settings, args: args::Crl) -> Result<ExitStat
     }
     if let Some(path) = &args.output {
         let pem: String = lists.iter().map(|list| &*list.pem).collect();
-        write(path, pem.as_bytes(), args.force)?;
+        let bytes = if args.der {
+            crl_from_pem(&pem).map_err(|_| ControlError::Unexpected)?
+        } else {
+            pem.into_bytes()
+        };
+        write(path, &bytes, args.force)?;
     }
     for list in &lists {
         let mut event = json!({

@@ -273,6 +273,7 @@ async fn allow(
 
 /// Locks first and unlocks last: a server that cannot remember it is paused all the same.
 async fn pause(app: &Arc<App>, paused: bool) -> Result<Vec<Reply>, ServerError> {
+    let was_paused = app.is_paused();
     app.set_paused(true);
     let folder = app.folder().clone();
     let saved = app.blocking(move || {
@@ -281,11 +282,14 @@ async fn pause(app: &Arc<App>, paused: bool) -> Result<Vec<Reply>, ServerError> 
     });
     saved.await??;
     app.set_paused(paused);
-    app.audit().note(Note::new(if paused {
-        Event::Paused
-    } else {
-        Event::Resumed
-    }));
+    if paused != was_paused {
+        let event = if paused {
+            Event::Paused
+        } else {
+            Event::Resumed
+        };
+        app.audit().note(Note::new(event));
+    }
     tracing::info!(paused, "paused or resumed");
     Ok(Vec::new())
 }

@@ -2,6 +2,7 @@
 
 use healthsync_core::api::{AUDIT_ENTRY, AUDIT_HEAD, AUDIT_SEEN, ErrorBody, Status};
 use healthsync_pairing::audit::{Entry, Head, Seen, Verdict};
+use healthsync_server::limits::Limits;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -106,6 +107,34 @@ async fn every_read_is_in_the_log_before_its_answer_ends() {
     let verdict = tokio::task::spawn_blocking(move || audit.verify());
     let verdict = verdict.await.expect("runs").expect("checked");
     assert!(matches!(verdict, Verdict::Intact { .. }), "{verdict:?}");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn refusals_of_a_rate_are_counted() {
+    let house = House::with(Limits {
+        rate: "2/h".parse().ok(),
+        ..Limits::standard()
+    });
+    house.fill(10);
+    let device = house.pair("Anna").await;
+    for status in [200, 200, 429, 429, 429, 429] {
+        let answer = device.get("/api/v1/samples?types=steps").await;
+        assert_eq!(answer.status(), status);
+        answer.bytes().await.expect("whole");
+    }
+    // What reads nothing is no read, refused or not.
+    assert_eq!(device.get("/api/v1/status").await.status(), 429);
+    house.app.audit().note_counted();
+    assert_eq!(
+        reads(&house).await,
+        [
+            "read-samples OK steps 10",
+            "read-samples OK steps 10",
+            "read-samples RATE_LIMITED 1x",
+            "read-samples RATE_LIMITED 3x"
+        ]
+    );
     house.close().await;
 }
 

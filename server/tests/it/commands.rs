@@ -310,5 +310,14 @@ async fn paused_server_gives_no_data_and_remembers_it() {
         };
         assert_eq!(status.paused, word == "paused");
     }
+    // What changed nothing is no event.
+    let audit = desk.house.app.audit();
+    audit.settle().await.expect("written");
+    let log = audit.entries(0, 0, 100).expect("entries").into_iter();
+    let events = log.map(|entry| entry.event);
+    let events: Vec<_> = events
+        .filter(|event| event == "paused" || event == "resumed")
+        .collect();
+    assert_eq!(events, ["paused", "resumed"]);
     desk.close().await;
 }
