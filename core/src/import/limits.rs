@@ -1,5 +1,7 @@
 //! Bounds that no real export reaches, so that a hostile one cannot fill the memory.
 
+use std::borrow::Cow;
+
 /// Bytes of one tag, comment or text.
 pub(super) const TOKEN: usize = 2 << 20;
 
@@ -28,4 +30,14 @@ pub(super) const ENTRIES: usize = 1000;
 pub(super) fn name(text: &str) -> &str {
     text.get(..text.floor_char_boundary(NAME))
         .unwrap_or_default()
+}
+
+/// A foreign name that is short and plain enough to be told.
+pub(super) fn plain(name: &str) -> Cow<'_, str> {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+    if !name.is_empty() && name.len() <= 80 && name.chars().all(good) {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Borrowed("(a name that is not plain)")
+    }
 }

@@ -18,6 +18,7 @@ mod apple;
 mod arrow;
 mod csv;
 mod date;
+mod health_auto_export;
 mod limits;
 mod own;
 mod provenance;
@@ -37,7 +38,12 @@ use crate::{
 pub use own::Returning;
 
 /// Every format, in the order in which they are tried.
-pub const IMPORTERS: &[&dyn Importer] = &[&apple::AppleHealth, &csv::OwnCsv, &arrow::OwnArrow];
+pub const IMPORTERS: &[&dyn Importer] = &[
+    &apple::AppleHealth,
+    &csv::OwnCsv,
+    &arrow::OwnArrow,
+    &health_auto_export::HealthAutoExport,
+];
 
 /// Knows one file format.
 pub trait Importer: Sync {

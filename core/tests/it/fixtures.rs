@@ -56,7 +56,7 @@ fn every_fixture_gives_its_records() {
         }
         checked += 1;
     }
-    assert_eq!(checked, 18);
+    assert_eq!(checked, 30);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod answers;
 mod bad_input;
 mod export;
 mod fixtures;
+mod health_auto_export;
 mod identity;
 mod import;
 mod random_rows;

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
+pub(super) use super::limits::plain;
 use super::{category, limits};
 use crate::{
     kind::{Kind, bare},
@@ -169,16 +170,6 @@ impl Measure {
             self.categories.push((text.to_owned(), Arc::clone(&name)));
         }
         Value::Category(name)
-    }
-}
-
-/// A foreign name that is short and plain enough to be told.
-pub(super) fn plain(name: &str) -> Cow<'_, str> {
-    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
-    if !name.is_empty() && name.len() <= 80 && name.chars().all(good) {
-        Cow::Borrowed(name)
-    } else {
-        Cow::Borrowed("(a name that is not plain)")
     }
 }
 

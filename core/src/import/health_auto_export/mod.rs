@@ -1,0 +1,275 @@
+//! JSON of the iPhone app Health Auto Export, versions 1 and 2 of its format.
+//!
+//! ```text
+//! first walk:  names, units, dates of the metrics ─► how long the app's sums are
+//! second walk: points ─► samples, nights, workouts with routes
+//! ```
+//!
+//! A metric may name itself behind its data, so the file is read twice; memory is that of one
+//! point, or of one workout. What becomes of sums and means stands in [`metric`].
+
+mod json;
+mod measure;
+mod metric;
+mod moment;
+mod names;
+mod survey;
+mod workout;
+
+use std::{
+    cell::Cell,
+    io::{Read, SeekFrom},
+    rc::Rc,
+};
+
+use serde::de::{DeserializeSeed as _, Error, IgnoredAny, MapAccess, SeqAccess};
+
+use self::{
+    json::{Array, Count, Elements, Fields, Guarded, Members, Object, failed},
+    metric::Metric,
+    survey::{Head, Survey},
+    workout::WorkoutReader,
+};
+use super::{Importer, Item, ReadError, Sink, Source, provenance::Writers};
+
+/// Knows the JSON of Health Auto Export.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HealthAutoExport;
+
+/// Enough to meet the first section.
+const HEAD: u64 = 64 << 10;
+
+impl Importer for HealthAutoExport {
+    fn name(&self) -> &'static str {
+        "Health Auto Export"
+    }
+
+    fn id(&self) -> &'static str {
+        "healthAutoExport"
+    }
+
+    fn recognize(&self, source: &mut dyn Source) -> Result<bool, ReadError> {
+        source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
+        let mut head = Vec::new();
+        Read::take(&mut *source, HEAD)
+            .read_to_end(&mut head)
+            .map_err(ReadError::Read)?;
+        source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
+        let begins = head.trim_ascii_start().starts_with(b"{");
+        let has = |needle: &[u8]| head.windows(needle.len()).any(|window| window == needle);
+        Ok(begins
+            && has(b"\"data\"")
+            && SECTIONS
+                .iter()
+                .any(|(name, _)| has(quoted(name).as_bytes())))
+    }
+
+    fn read(&self, source: &mut dyn Source, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+        let mut survey = Survey::default();
+        walk(source, &mut survey, |_| None)?;
+        let (guarded, line) = Guarded::new(source)?;
+        let mut reader = Reader {
+            heads: survey.heads,
+            metrics: 0,
+            workouts: 0,
+            writers: Writers::default(),
+            sink,
+            stopped: false,
+            line: Rc::clone(&line),
+        };
+        parse(guarded, &line, &mut reader, |reader| {
+            reader.stopped.then_some(ReadError::Stopped)
+        })
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{name}\"")
+}
+
+fn walk<M: Members>(
+    source: &mut dyn Source,
+    members: &mut M,
+    stopped: impl Fn(&M) -> Option<ReadError>,
+) -> Result<(), ReadError> {
+    let (guarded, line) = Guarded::new(source)?;
+    parse(guarded, &line, members, stopped)
+}
+
+/// Reads the one object of a file.
+fn parse<M: Members>(
+    guarded: Guarded<'_>,
+    line: &Cell<u64>,
+    members: &mut M,
+    stopped: impl Fn(&M) -> Option<ReadError>,
+) -> Result<(), ReadError> {
+    let mut json = serde_json::Deserializer::from_reader(guarded);
+    let read = Object(members).deserialize(&mut json);
+    if let Some(error) = stopped(members) {
+        return Err(error);
+    }
+    read.and_then(|()| json.end())
+        .map_err(|error| failed(&error, line.get()))
+}
+
+/// What stands in a file, and what is said of what is not kept.
+const SECTIONS: &[(&str, &str)] = &[
+    ("metrics", ""),
+    ("workouts", ""),
+    ("cycleTracking", "cycle tracking (not kept yet)"),
+    ("ecg", "electrocardiograms (not kept from this format yet)"),
+    (
+        "heartRateNotifications",
+        "heart rate notifications (not kept yet)",
+    ),
+    ("medications", "medications (not kept yet)"),
+    (
+        "stateOfMind",
+        "states of mind (not kept from this format yet)",
+    ),
+    ("symptoms", "symptoms (not kept yet)"),
+];
+
+/// The second walk.
+struct Reader<'s, 'k> {
+    heads: Vec<Head>,
+    /// Metrics that were read.
+    metrics: usize,
+    /// Workouts that were handed on.
+    workouts: u64,
+    writers: Writers,
+    sink: &'s mut Sink<'k>,
+    stopped: bool,
+    line: Rc<Cell<u64>>,
+}
+
+impl Reader<'_, '_> {
+    fn hand_on<E: Error>(&mut self, item: Item) -> Result<(), E> {
+        (self.sink)(item).map_err(|_| {
+            self.stopped = true;
+            E::custom("stopped")
+        })
+    }
+
+    fn skip<E: Error>(
+        &mut self,
+        count: u64,
+        reason: impl Into<std::borrow::Cow<'static, str>>,
+    ) -> Result<(), E> {
+        if count == 0 {
+            return Ok(());
+        }
+        let line = self.line.get();
+        self.hand_on(Item::Skipped {
+            line,
+            count,
+            reason: reason.into(),
+        })
+    }
+}
+
+impl Members for Reader<'_, '_> {
+    fn member<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "data" => map.next_value_seed(Object(self)),
+            "metrics" => map.next_value_seed(Array(&mut Metrics(self))),
+            "workouts" => map.next_value_seed(Array(&mut Workouts(self))),
+            _ => {
+                let reason = SECTIONS.iter().find(|(name, _)| *name == key);
+                let Some((_, reason)) = reason else {
+                    map.next_value::<IgnoredAny>()?;
+                    let name = super::limits::plain(key);
+                    return self.skip(1, format!("unknown section `{name}`"));
+                };
+                let mut count = Count(0);
+                map.next_value_seed(Array(&mut count))?;
+                self.skip(count.0, *reason)
+            }
+        }
+    }
+}
+
+struct Metrics<'r, 's, 'k>(&'r mut Reader<'s, 'k>);
+
+impl Elements for Metrics<'_, '_, '_> {
+    fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
+        let reader = &mut *self.0;
+        let Some(head) = reader.heads.get_mut(reader.metrics) else {
+            // Behind the last metric of the first walk.
+            return Ok(list.next_element::<IgnoredAny>()?.is_some());
+        };
+        let head = std::mem::take(head);
+        reader.metrics += 1;
+        let mut points = Points {
+            metric: Metric::new(&head),
+            reader,
+        };
+        Ok(list.next_element_seed(Object(&mut points))?.is_some())
+    }
+}
+
+/// One metric.
+struct Points<'h, 'r, 's, 'k> {
+    metric: Metric<'h>,
+    reader: &'r mut Reader<'s, 'k>,
+}
+
+impl Members for Points<'_, '_, '_, '_> {
+    fn member<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "data" => map.next_value_seed(Array(self)),
+            _ => map.next_value::<IgnoredAny>().map(drop),
+        }
+    }
+}
+
+impl Elements for Points<'_, '_, '_, '_> {
+    fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
+        let Some(point) = list.next_element::<Fields>()? else {
+            return Ok(false);
+        };
+        match self.metric.items(&point, &mut self.reader.writers) {
+            Ok(items) => {
+                for item in items {
+                    self.reader.hand_on(item)?;
+                }
+                if let Some(remark) = self.metric.remark.clone() {
+                    self.reader.skip(1, remark)?;
+                }
+            }
+            Err(reason) => self.reader.skip(1, reason)?,
+        }
+        Ok(true)
+    }
+}
+
+struct Workouts<'r, 's, 'k>(&'r mut Reader<'s, 'k>);
+
+impl Elements for Workouts<'_, '_, '_> {
+    fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
+        let mut workout = WorkoutReader::default();
+        if list.next_element_seed(Object(&mut workout))?.is_none() {
+            return Ok(false);
+        }
+        let reader = &mut *self.0;
+        match workout.finish(reader.workouts, &mut reader.writers) {
+            Ok(finished) => {
+                reader.workouts += 1;
+                for item in finished.items {
+                    reader.hand_on(item)?;
+                }
+                reader.skip(
+                    finished.reduced,
+                    "points within workouts (their total or mean is kept)",
+                )?;
+                reader.skip(finished.passed_over, "unknown points within workouts")?;
+                reader.skip(
+                    finished.odd_points,
+                    "points of a route without a place or a time",
+                )?;
+            }
+            Err(reason) => reader.skip(1, reason)?,
+        }
+        Ok(true)
+    }
+}
