@@ -155,6 +155,8 @@ defences! {
     NoResumption = "no-resumption",
     /// A pair is replaced only with a signature by its old key.
     OldKeySignature = "old-key-signature",
+    /// A run of the client says one hello, whatever became of it.
+    OneHello = "one-hello",
     /// A window lets one device in.
     OneSlot = "one-slot",
     /// A file is replaced only when that is asked for.

@@ -4,7 +4,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -25,7 +25,7 @@ use healthsync_pairing::{
     trust::{Peer, Refusal},
 };
 use hyper::body::{Frame, SizeHint};
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use crate::{app::App, permit::Permit, refusal::ApiError, witness::Witness};
@@ -54,7 +54,7 @@ pub struct Guest {
     /// The peer revoked itself: its answer may still leave.
     pub says_farewell: AtomicBool,
     in_flight: AtomicUsize,
-    last_progress: watch::Sender<Option<Instant>>,
+    last_progress: Mutex<Option<Instant>>,
 }
 
 impl Guest {
@@ -66,7 +66,7 @@ impl Guest {
             exporter,
             says_farewell: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
-            last_progress: watch::Sender::new(None),
+            last_progress: Mutex::default(),
         })
     }
 
@@ -77,16 +77,22 @@ impl Guest {
 
     /// Something was asked, and all that was asked is answered.
     pub fn is_between_requests(&self) -> bool {
-        !self.is_busy() && self.last_progress.borrow().is_some()
+        !self.is_busy() && self.last_progress().is_some()
     }
 
     /// When a request came, or a part of an answer left; `None` before the first request.
     pub fn last_progress(&self) -> Option<Instant> {
-        *self.last_progress.borrow()
+        *self.progressed()
     }
 
     fn progress(&self) {
-        self.last_progress.send_replace(Some(Instant::now()));
+        *self.progressed() = Some(Instant::now());
+    }
+
+    fn progressed(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.last_progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -70,7 +70,8 @@ where
                 // Who sent nothing has asked nothing: a connection at rest just ends.
                 let is_slow = error.is_timeout() && !parts.read_buf.is_empty();
                 if withheld.is_some() || is_slow {
-                    refuse(watch.app, &watch.guest.peer, stream, &error).await;
+                    // In a box: a connection at rest would keep the room for it.
+                    Box::pin(refuse(watch.app, &watch.guest.peer, stream, &error)).await;
                 }
                 return End::Closed(Err(error));
             }
@@ -78,11 +79,8 @@ where
             Ok(None) => {}
         }
         service = parts.service;
-        ahead = match (parts.read_buf.is_empty(), unread.is_empty()) {
-            (true, _) => unread,
-            (_, true) => parts.read_buf,
-            (false, false) => [parts.read_buf, unread].concat().into(),
-        };
+        // Nothing of hyper's buffers is kept while the connection rests, not even an empty one.
+        ahead = joined(parts.read_buf, unread);
         if ahead.is_empty() {
             match rest(watch, &mut stream).await {
                 Ok(Some(byte)) => ahead = Bytes::copy_from_slice(&[byte]),
@@ -90,6 +88,16 @@ where
                 Err(reason) => return End::Cut(reason),
             }
         }
+    }
+}
+
+/// The bytes of both, in this order.
+fn joined(first: Bytes, second: Bytes) -> Bytes {
+    match (first.is_empty(), second.is_empty()) {
+        (true, true) => Bytes::new(),
+        (false, true) => first,
+        (true, false) => second,
+        (false, false) => [first, second].concat().into(),
     }
 }
 

@@ -110,7 +110,8 @@ pub(crate) async fn pair_in_the_past(
     pair
 }
 
-fn away(days: i64) -> (Host, Device, String) {
+/// A pair that was made so many seconds ago for a year, and a server that runs.
+pub(crate) fn away(seconds: i64) -> (Host, Device, String) {
     let mut host = Host::with_data();
     let (device, old) = Device::paired(&host, "Anna's laptop");
     host.run(&["revoke", &old]).good();
@@ -119,7 +120,7 @@ fn away(days: i64) -> (Host, Device, String) {
         .enable_all()
         .build()
         .expect("a runtime");
-    let pair = runtime.block_on(pair_in_the_past(&host, &device, &old, days * DAY));
+    let pair = runtime.block_on(pair_in_the_past(&host, &device, &old, seconds));
     runtime.shutdown_timeout(Duration::from_secs(5));
     host.start();
     (host, device, pair)
@@ -127,7 +128,7 @@ fn away(days: i64) -> (Host, Device, String) {
 
 #[test]
 fn a_certificate_that_has_run_out_is_renewed_by_the_next_command() {
-    let (host, device, pair) = away(365 + 30);
+    let (host, device, pair) = away((365 + 30) * DAY);
     let due = device.run(&["cert", "renew", "--check"]).good().last();
     assert_eq!(due["due"], true);
     let asked = program::run(&mut device.command(&["types"]), b"").good();
@@ -145,7 +146,7 @@ fn a_certificate_that_has_run_out_is_renewed_by_the_next_command() {
 
 #[test]
 fn by_hand_as_well() {
-    let (_host, device, pair) = away(365 + 89);
+    let (_host, device, pair) = away((365 + 89) * DAY);
     let renewed = device.run(&["cert", "renew"]).good().last();
     assert_eq!(
         (&renewed["event"], &renewed["pair"]),
@@ -156,7 +157,7 @@ fn by_hand_as_well() {
 
 #[test]
 fn after_ninety_days_the_answer_is_to_pair_again() {
-    let (_host, device, _) = away(365 + 91);
+    let (_host, device, _) = away((365 + 91) * DAY);
     for words in [&["types"][..], &["cert", "renew"]] {
         let outcome = device.run(words);
         outcome.failed(3, &["CERT_HAS_EXPIRED"]);
@@ -164,7 +165,7 @@ fn after_ninety_days_the_answer_is_to_pair_again() {
         assert!(hint.contains("pair again"), "{hint}");
     }
     // Nor does a revoked pair come back: its server leaf has ended too, and no new one is signed.
-    let (host, device, pair) = away(365 + 30);
+    let (host, device, pair) = away((365 + 30) * DAY);
     host.run(&["revoke", &pair]).good();
     device.run(&["types"]).failed(3, &["PAIR_UNKNOWN"]);
 }

@@ -132,6 +132,13 @@ impl Host {
         self.server.take().expect("it was started").kill();
     }
 
+    /// Ends the server in good order; what it said.
+    pub(crate) fn stop(&mut self) -> Outcome {
+        let server = self.server.take().expect("it was started");
+        server.interrupt();
+        server.end()
+    }
+
     /// Opens a pairing window; gives the running `pair` and the text of the code.
     #[track_caller]
     pub(crate) fn window(&self, args: &[&str]) -> (Running, String) {

@@ -47,6 +47,8 @@ mod doctor;
 #[cfg(unix)]
 mod e2e;
 #[cfg(unix)]
+mod endings;
+#[cfg(unix)]
 mod expired;
 #[cfg(unix)]
 mod export;

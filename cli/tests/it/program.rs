@@ -214,6 +214,15 @@ impl Running {
         }
     }
 
+    /// Asks it to end (SIGTERM).
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        use rustix::process::{Pid, Signal, kill_process};
+
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(id.expect("a process"), Signal::TERM).expect("ours");
+    }
+
     /// Ends it at once, without any chance to tidy up (SIGKILL).
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it ran");

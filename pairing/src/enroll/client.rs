@@ -4,7 +4,7 @@
 //! another place. Before F7 nothing that a peer chose leaves this module: a man in the middle who knows the host's
 //! digits could otherwise show them to the person as a name.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -128,11 +128,17 @@ pub async fn enroll_watched(
     };
     let configuration = pin::configuration(pinned, environment, trace)
         .map_err(|error| EnrollError::Internal(error.into()))?;
-    let (stream, address) = dial(configuration, addresses, trace).await?;
+    let (stream, mut address) = dial(Arc::clone(&configuration), addresses, trace).await?;
     events(Event::Connected(address));
 
     let mut wire = Wire(stream);
-    let agreed = exchange(&mut wire, by, &newcomer, environment, events).await;
+    let mut agreed = exchange(&mut wire, by, &newcomer, environment, events).await;
+    if agreed.is_err() && !holds(Defence::OneHello) {
+        // Broken: a man in the middle gets another draw of everything, and the person sees nothing.
+        let (stream, again) = dial(configuration, addresses, trace).await?;
+        (wire, address) = (Wire(stream), again);
+        agreed = exchange(&mut wire, by, &newcomer, environment, events).await;
+    }
     // A host that waits for our digits need not wait when we are gone.
     let last_words = agreed.as_ref().err().map(|_| Abort::Refused);
     let agreed = match agreed {

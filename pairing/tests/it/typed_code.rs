@@ -19,6 +19,7 @@ use healthsync_pairing::{
 use crate::{
     fake::{FakeHost, connect_to},
     host::Host,
+    misbehaving_server,
     relay::{kinds, relay},
     typed_ends::{again, another, code, hello, type_code},
 };
@@ -209,28 +210,61 @@ async fn identity_element_share() {
     }
 }
 
+/// A man in the middle draws once for each time that the person starts the client, in either mode.
 #[tokio::test]
 async fn a_run_says_one_hello() {
     let host = FakeHost::new(PAIRING, &Environment::system()).await;
-    let typed = another();
-    for stage in 0..3 {
-        let (outcome, ()) = tokio::join!(run(&typed, &host), async {
-            let mut end = host.accept().await.expect("a device");
-            match stage {
-                0 => {}
-                1 => drop(end.receive().await.expect("F1")),
-                _ => end.share_typed(&typed, &[7; 32]).await,
+    let (typed, invite) = (another(), host.invite());
+    for (stage, is_typed) in [0, 1, 2, 3]
+        .into_iter()
+        .flat_map(|stage| [(stage, true), (stage, false)])
+    {
+        let running = async {
+            if is_typed {
+                run(&typed, &host).await
+            } else {
+                misbehaving_server::run(&invite).await
             }
-        });
-        assert_eq!(outcome.0.code(), "PAIRING_BROKEN_OFF");
-        assert!(!shows_digits(&outcome.1));
+        };
+        let drawing = async {
+            let mut end = host.accept().await.expect("a device");
+            match (stage, is_typed) {
+                (0, _) => {}
+                (1, _) => drop(end.receive().await.expect("F1")),
+                (2, true) => end.share_typed(&typed, &[7; 32]).await,
+                (2, false) => {
+                    end.receive().await.expect("F1");
+                    end.share(&[7; 32]).await;
+                }
+                // The way to the digits, which are not the wanted ones.
+                _ if is_typed => {
+                    end.share_typed(&typed, &[7; 32]).await;
+                    let proof = end.transcript.server_proof().expect("a proof");
+                    let f4 = write_proof(kind::CONFIRM, &proof).expect("F4");
+                    end.send(&f4).await;
+                    end.receive().await.expect("F5");
+                    end.pending([7; 32]).await;
+                }
+                _ => {
+                    let nonce = end.up_to_enrol().await;
+                    end.pending(nonce).await;
+                }
+            }
+            drop(end);
+            drop(host.accept().await);
+        };
+        let (error, events) = tokio::select! {
+            ended = running => ended,
+            () = drawing => panic!("another hello after {stage}"),
+        };
+        let expected = if stage <= 1 && !is_typed {
+            "PAIRING_WRONG_CODE"
+        } else {
+            "PAIRING_BROKEN_OFF"
+        };
+        assert_eq!(error.code(), expected, "{stage} {is_typed}");
+        assert_eq!(shows_digits(&events), stage == 3);
     }
-    // Nobody else waits at the door.
-    let more = std::future::poll_fn(|context| {
-        let mut accept = std::pin::pin!(host.accept());
-        std::task::Poll::Ready(accept.as_mut().poll(context).is_ready())
-    });
-    assert!(!more.await);
 }
 
 /// A server that gives this device a pair id of its choice, with certificates to match: for
