@@ -30,6 +30,14 @@ impl Conversion {
         plus: 0.0,
     };
 
+    /// From a number of a hundred to a fraction of one.
+    pub const fn per_hundred() -> Self {
+        Self {
+            by: 100.0,
+            ..Self::IDENTITY
+        }
+    }
+
     /// The conversion between two units as HealthKit writes them; `None` if they measure
     /// different things.
     pub fn between(from: &str, to: &str) -> Option<Self> {

@@ -76,6 +76,11 @@ pub(super) fn parse(text: &str) -> Option<i64> {
 /// The years 1 to 9999 in UTC, which every format can print.
 const YEARS: std::ops::Range<i64> = -62_135_596_800..253_402_300_800;
 
+/// Whether every format can print the instant, milliseconds since 1970-01-01T00:00:00Z.
+pub(super) fn is_printable(ms: i64) -> bool {
+    YEARS.contains(&ms.div_euclid(1000))
+}
+
 fn number(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0, |value, digit| {
         digit

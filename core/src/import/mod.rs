@@ -19,6 +19,7 @@ mod arrow;
 mod csv;
 mod date;
 mod health_auto_export;
+mod health_connect;
 mod limits;
 mod own;
 mod provenance;
@@ -43,6 +44,7 @@ pub const IMPORTERS: &[&dyn Importer] = &[
     &csv::OwnCsv,
     &arrow::OwnArrow,
     &health_auto_export::HealthAutoExport,
+    &health_connect::HealthConnect,
 ];
 
 /// Knows one file format.

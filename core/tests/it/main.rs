@@ -11,6 +11,7 @@ mod bad_input;
 mod export;
 mod fixtures;
 mod health_auto_export;
+mod health_connect;
 mod identity;
 mod import;
 mod random_rows;
