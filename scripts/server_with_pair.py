@@ -6,11 +6,17 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.path.abspath(os.environ.get('CARGO_TARGET_DIR') or os.path.join(ROOT, 'target'))
 
 
-def programs(release):
-    """The folder with our programs and, in `examples`, those of the bench; built if it was not named."""
+def programs(release, profile=None):
+    """The folder with our programs and, in `examples`, those of the bench; built if it was not named. The
+    profile `dist` is that of what is given away."""
     folder = os.environ.get('HEALTHSYNC_BIN')
     if folder:
         return folder
+    if profile:
+        # At once, so that all of it is made of the same dependencies.
+        subprocess.run(['cargo', 'build', '--locked', '--quiet', '--profile', profile, '--workspace', '--bins', '--examples'],
+                       cwd=ROOT, check=True)
+        return os.path.join(TARGET, profile)
     kind = ['--release'] if release else []
     subprocess.run(['cargo', 'build', '--locked', '--quiet', '--workspace', '--bins', *kind], cwd=ROOT, check=True)
     subprocess.run(['cargo', 'build', '--locked', '--quiet', '-p', 'healthsync-pairing', '--example', 'pair_files',
@@ -36,10 +42,10 @@ class Server:
                 out.write('-----BEGIN PRIVATE KEY-----\n%s-----END PRIVATE KEY-----\n' % text)
         run = os.path.join(home, 'run')
         os.makedirs(run, mode=0o700)
-        env = dict(os.environ, HEALTHSYNC_SERVER_HOME=self.data, XDG_RUNTIME_DIR=run, HEALTHSYNC_PASSPHRASE_FILE=passphrase)
+        self.host = os.path.join(folder, 'healthsync-server')
+        self.env = dict(os.environ, HEALTHSYNC_SERVER_HOME=self.data, XDG_RUNTIME_DIR=run, HEALTHSYNC_PASSPHRASE_FILE=passphrase)
         self.process = subprocess.Popen(
-            [os.path.join(folder, 'healthsync-server'), 'start', '--listen', '127.0.0.1:0', '--key-store', 'file',
-             '--no-mdns', '--json'], env=env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [self.host, 'start', '--listen', '127.0.0.1:0', '--key-store', 'file', '--no-mdns', '--json'], env=self.env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL)
         for line in self.process.stdout:
             told = json.loads(line)

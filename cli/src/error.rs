@@ -64,6 +64,27 @@ impl CliError {
         }
     }
 
+    /// An answer that is the exit code of this error, which was told already; the record of what was
+    /// done names its code.
+    pub(crate) fn told(error: &Self) -> Self {
+        Self {
+            code: error.code,
+            ..Self::answer(error.exit)
+        }
+    }
+
+    /// The code to record; an answer that is an exit code alone has none.
+    pub(crate) fn recorded(&self) -> Option<&'static str> {
+        (!self.answer || self.code != Code::Usage.as_str()).then_some(self.code)
+    }
+
+    /// What answered knows no `healthsync-renew/1`.
+    pub(crate) fn too_old_to_renew(failure: Failure) -> Self {
+        Self::from(failure)
+            .saying("the server does not renew certificates that have run out: it is older than this program, or another service answers at its address")
+            .with_hint("update `healthsync-server` and run the command again; if it cannot be updated, pair again: `healthsync unpair`, then `healthsync scan`")
+    }
+
     /// Whether there is nothing to tell.
     pub(crate) fn is_answer(&self) -> bool {
         self.answer

@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use healthsync_core::{api::Code, report::Hint as _, time::rfc3339};
+use healthsync_core::{api::Code, time::rfc3339};
 use serde::{Deserialize, Serialize};
 
 use crate::{config::ConfigFile, error::CliError, settings::Settings};
@@ -84,7 +84,7 @@ impl Begun {
             && !error.is_broken_pipe()
         {
             self.entry.exit = error.exit();
-            self.entry.code = (!error.is_answer()).then(|| error.code().to_owned());
+            self.entry.code = error.recorded().map(str::to_owned);
         }
         let journal = Journal::new(&settings.home);
         if let Err(error) = journal.add(&self.entry) {

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::Read as _,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use healthsync_core::api::Code;
@@ -52,7 +53,14 @@ pub(crate) fn open(kind: StoreKind, settings: &Settings) -> Result<Box<dyn KeySt
         },
         environment: settings.environment.clone(),
     };
-    Ok(keystore::open(kind, options)?)
+    let began = Instant::now();
+    let store = keystore::open(kind, options)?;
+    // A passphrase is stretched on purpose, which is most of the time that a short command takes.
+    settings.trace.tell("key-store", || {
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        vec![("kind", kind.as_str().into()), ("micros", micros.into())]
+    });
+    Ok(store)
 }
 
 /// Deletes items, if need be without the passphrase. Returns those that were there.

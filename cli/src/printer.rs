@@ -3,14 +3,18 @@
 use std::{
     borrow::Cow,
     io::{self, Write},
+    time::Duration,
 };
 
 use healthsync_core::report::{self, Hint as _};
 use healthsync_pairing::defence::{Defence, holds};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::error::CliError;
+
+/// How often a moving line moves.
+const TICK: Duration = Duration::from_millis(120);
 
 /// How to print.
 #[derive(Clone, Copy, Debug)]
@@ -155,18 +159,23 @@ impl Printer {
         paint(text, look, self.colour_err)
     }
 
-    /// A moving line with a count, or nothing where no terminal would show it.
-    pub(crate) fn counter(self, unit: &str) -> ProgressBar {
-        if !self.progress {
-            return ProgressBar::hidden();
-        }
-        let bar = ProgressBar::new_spinner();
+    /// A moving line with a count, which [`Self::show`] shows.
+    pub(crate) fn counter(unit: &str) -> ProgressBar {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let template =
             format!("{{spinner}} {{human_pos}} {unit}  {{per_sec}}  {{elapsed}}  {{msg}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
         bar
+    }
+
+    /// Shows a moving line, unless no terminal would.
+    pub(crate) fn show(self, bar: &ProgressBar) {
+        if self.progress {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(TICK);
+        }
     }
 }
 

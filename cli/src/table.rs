@@ -1,4 +1,9 @@
 //! Rows side by side, as wide as the terminal at most. The first row is the header.
+//!
+//! What counts are the columns of a terminal (UAX #11): a character of an East Asian script takes two, a
+//! combining mark none.
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::{
     error::CliError,
@@ -34,7 +39,7 @@ fn lines<const N: usize>(
     let mut widths = [0_usize; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(cell.width());
         }
     }
     if let Some(width) = width {
@@ -48,10 +53,11 @@ fn lines<const N: usize>(
                 .enumerate()
                 .map(|(column, (cell, width))| {
                     let cell = cut(cell, width);
+                    let space = " ".repeat(width.saturating_sub(cell.width()));
                     if right.contains(&column) {
-                        format!("{cell:>width$}")
+                        space + &cell
                     } else {
-                        format!("{cell:<width$}")
+                        cell + &space
                     }
                 })
                 .collect();
@@ -72,11 +78,20 @@ fn fit(widths: &mut [usize], total: usize) {
 }
 
 fn cut(cell: &str, width: usize) -> String {
-    if cell.chars().count() <= width {
+    if cell.width() <= width {
         return cell.to_owned();
     }
-    let kept: String = cell.chars().take(width.saturating_sub(1)).collect();
-    format!("{kept}…")
+    let mut kept = String::new();
+    let mut room = width.saturating_sub(1);
+    for symbol in cell.chars() {
+        let Some(left) = room.checked_sub(symbol.width().unwrap_or(0)) else {
+            break;
+        };
+        room = left;
+        kept.push(symbol);
+    }
+    kept.push('…');
+    kept
 }
 
 #[cfg(test)]
@@ -103,6 +118,24 @@ mod tests {
                 "bloodPressureSystolic        5  2026-01-01",
             ]
         );
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns_and_marks_none() {
+        let rows = [["SERVER", "N"], ["健康サーバー", "1"], ["Ane\u{301}", "22"]]
+            .map(|row| row.map(str::to_owned));
+        assert_eq!(
+            lines(&rows, &[1], None),
+            [
+                "SERVER         N",
+                "健康サーバー   1",
+                "Ane\u{301}           22"
+            ]
+        );
+        // Half of a character cannot be shown.
+        assert_eq!(cut("健康サーバー", 8), "健康サ…");
+        assert_eq!(cut("健康サーバー", 7), "健康サ…");
+        assert_eq!(cut("e\u{301}e\u{301}e", 2), "e\u{301}…");
     }
 
     #[test]

@@ -335,6 +335,9 @@ impl Link {
                 Ok(stream) => {
                     return Box::pin(self.exchange_keys(stream, key, *address)).await;
                 }
+                Err(failure) if late && failure.wants_another_protocol() => {
+                    return Err(CliError::too_old_to_renew(failure));
+                }
                 Err(failure) => failures.push((*address, self.diagnose(failure, *address).await)),
             }
         }

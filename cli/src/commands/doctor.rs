@@ -68,7 +68,7 @@ pub(crate) async fn run(doctor: &Doctor, settings: &Settings) -> Result<(), CliE
     report.tell(&verdict)?;
     match outcome {
         Ok(()) => Ok(()),
-        Err(error) => Err(CliError::answer(error.exit())),
+        Err(error) => Err(CliError::told(&error)),
     }
 }
 

@@ -35,7 +35,7 @@ use crate::{
     config::ConfigFile,
     error::CliError,
     output::Output,
-    printer::samples,
+    printer::{Printer, samples},
     range::Stretch,
     settings::{Settings, zone},
 };
@@ -43,8 +43,8 @@ use crate::{
 /// How many pieces of the answer may wait for the thread that reads them.
 const AHEAD: usize = 32;
 
-/// How often the count on the terminal moves.
-const TICK: Duration = Duration::from_millis(120);
+/// What ends before that needs no count on the terminal.
+const QUICK: Duration = Duration::from_secs(1);
 
 /// Fetches.
 pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliError> {
@@ -76,14 +76,19 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
     let sink = Sink::new(chosen, &options, output)?;
 
     let (answer, link) = ask(&mut wanted, fetch, stretch, settings).await?;
-    // On a terminal the samples themselves show how far it is.
-    let progress = if is_file || !printer.out_terminal {
-        printer.counter("samples")
-    } else {
-        ProgressBar::hidden()
+    let progress = Printer::counter("samples");
+    let slow = async {
+        tokio::time::sleep(QUICK).await;
+        // On a terminal the samples themselves show how far it is.
+        if is_file || !printer.out_terminal {
+            printer.show(&progress);
+        }
+        std::future::pending().await
     };
-    progress.enable_steady_tick(TICK);
-    let outcome = receive(answer, &link, sink, &progress).await;
+    let outcome = tokio::select! {
+        outcome = receive(answer, &link, sink, &progress) => outcome,
+        never = slow => never,
+    };
     progress.finish_and_clear();
     let end = outcome.map_err(|error| {
         if is_file || error.code() != Code::AnswerDamaged.as_str() {

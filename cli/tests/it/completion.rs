@@ -1,9 +1,9 @@
 //! Completion with the real program: values that it knows, values that it looked up earlier, and
 //! nothing that a shell would run.
 
-use crate::{binary::Home, program};
+use std::{path::Path, process::Command};
 
-use std::process::Command;
+use crate::{binary::Home, program, terminal::Seat};
 
 /// What the program offers for the last of these words.
 fn offered(home: &Home, words: &[&str]) -> Vec<String> {
@@ -63,27 +63,127 @@ fn servers_and_held_types_are_offered() {
     );
 }
 
+/// Whether this shell is installed here (scripts/test installs all of them); says so if not.
+#[expect(
+    clippy::print_stdout,
+    reason = "who runs the tests must see what was left out"
+)]
+fn is_installed(shell: &str) -> bool {
+    let there = Command::new(shell).arg("--version").output().is_ok();
+    if !there {
+        println!("{shell} is not installed: its completion was not tried");
+    }
+    there
+}
+
+/// The script of a program for a shell, in a file.
+fn script(name: &str, shell: &str, folder: &Path) -> String {
+    let mut command = Command::new(program::ours(name));
+    let script = program::run(command.args(["generate", "completions", shell]), b"").good();
+    assert!(script.stdout.contains("COMPLETE"), "{shell}: {script:?}");
+    let path = folder.join(format!("{name}.{shell}"));
+    std::fs::write(&path, &script.stdout).expect("written");
+    path.display().to_string()
+}
+
 #[test]
 fn every_shell_loads_its_script() {
     let folder = tempfile::tempdir().expect("a folder");
-    for (shell, checker) in [
-        ("bash", Some("bash")),
-        ("zsh", Some("zsh")),
-        ("fish", Some("fish")),
-        ("powershell", None),
-    ] {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
         for name in ["healthsync", "healthsync-server"] {
-            let mut command = Command::new(program::ours(name));
-            let script = program::run(command.args(["generate", "completions", shell]), b"").good();
-            assert!(script.stdout.contains("COMPLETE"), "{shell}: {script:?}");
-            let path = folder.path().join(format!("{name}.{shell}"));
-            std::fs::write(&path, &script.stdout).expect("written");
-            // Those that are installed here also say that they understand it.
-            let is_installed = |shell: &&str| Command::new(shell).arg("--version").output().is_ok();
-            if let Some(shell) = checker.filter(is_installed) {
+            let path = script(name, shell, folder.path());
+            // PowerShell is not in Debian: its script is made, and nobody here reads it.
+            if shell != "powershell" && is_installed(shell) {
                 program::run(Command::new(shell).arg("-n").arg(&path), b"").good();
             }
         }
+    }
+}
+
+/// A shell that finds our programs, with nothing of this person's settings.
+fn shell(home: &Home, words: &[&str]) -> Command {
+    let folder = program::ours("healthsync");
+    let folder = folder.parent().expect("a folder").display();
+    let mut command = home.command(&[]);
+    let settings: Vec<_> = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .collect();
+    command = Command::new(words[0]);
+    command
+        .args(&words[1..])
+        .env_clear()
+        .envs(settings)
+        .env("PATH", format!("{folder}:/usr/local/bin:/usr/bin:/bin"))
+        .env("HOME", home.beside())
+        .env("TERM", "xterm")
+        .env("NO_COLOR", "1");
+    command
+}
+
+#[test]
+fn fish_offers_what_the_program_knows() {
+    if !is_installed("fish") {
+        return;
+    }
+    let home = Home::new();
+    home.pair_with(&["annas-mac"]);
+    let script = script("healthsync", "fish", home.beside());
+    for (typed, expected) in [
+        ("healthsync st", "status"),
+        ("healthsync fetch --types restingH", "restingHeartRate"),
+        ("healthsync status --server ann", "annas-mac"),
+        ("healthsync fetch --format nd", "ndjson"),
+    ] {
+        let line = format!("source {script}; complete --do-complete {typed:?}");
+        let outcome = program::run(
+            &mut shell(&home, &["fish", "--no-config", "-c", &line]),
+            b"",
+        );
+        let offered: Vec<&str> = outcome
+            .stdout
+            .lines()
+            .filter_map(|line| line.split('\t').next())
+            .collect();
+        assert_eq!(offered, [expected], "{typed}: {outcome:?}");
+    }
+}
+
+#[test]
+fn bash_and_zsh_complete_what_is_typed() {
+    for (words, loading) in [
+        (&["bash", "--norc", "--noprofile", "-i"][..], "source"),
+        (
+            &["zsh", "-f", "-i"],
+            "autoload -U compinit; compinit -D -u; source",
+        ),
+    ] {
+        if !is_installed(words[0]) {
+            continue;
+        }
+        let home = Home::new();
+        home.pair_with(&["annas-mac"]);
+        let script = script("healthsync", words[0], home.beside());
+        let mut seat = Seat::take(shell(&home, words), 120);
+        // The echo of what is typed is not yet what it prints.
+        seat.say(&format!("{loading} {script}; echo loa''ded\n"));
+        seat.see("loaded");
+        for (typed, expected) in [
+            ("echo; healthsync sta", "healthsync status"),
+            (
+                "echo; healthsync fetch --types restingH",
+                "--types restingHeartRate",
+            ),
+            ("echo; healthsync status --server ann", "--server annas-mac"),
+        ] {
+            seat.say(&format!("{typed}\t"));
+            seat.see(expected);
+            // Ctrl-U: nothing is run.
+            seat.say("\u{15}");
+        }
+        seat.say("exit 0\n");
+        let (shown, exit) = seat.end();
+        assert_eq!(exit, Some(0), "{shown}");
     }
 }
 

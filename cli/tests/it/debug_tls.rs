@@ -16,7 +16,8 @@ use crate::{
     device::Device,
     host::Host,
     lab::{Lab, http, serve_tls, turned},
-    program::{self, Outcome},
+    program::{self, Outcome, Running},
+    schema::assert_lines,
 };
 
 /// The steps that a run told, from its stderr.
@@ -63,6 +64,13 @@ fn a_good_connection_is_told_from_the_first_packet_to_the_answer() {
     let status = outcome.last();
     let steps = steps(&outcome);
 
+    // The passphrase is stretched on purpose.
+    let store = &steps[0];
+    assert_eq!(
+        (&store["step"], &store["kind"]),
+        (&"key-store".into(), &"file".into())
+    );
+    assert!(store["micros"].as_u64() > Some(1000), "{store}");
     let hello = step(&steps, "client-hello");
     assert_eq!(hello["versions"], serde_json::json!(["TLSv1.3"]));
     assert_eq!(hello["groups"][0], "X25519MLKEM768");
@@ -190,6 +198,46 @@ fn every_command_that_connects_tells_it_and_its_data_stay_clean() {
     );
     let told = device.run(&["unpair", "--debug-tls"]).good();
     assert!(!step(&steps(&told), "established").is_null());
+}
+
+#[test]
+fn a_pairing_tells_its_connection_and_no_code() {
+    let host = Host::with_data();
+    let address = format!("127.0.0.1:{}", host.port);
+    for words in [
+        &["scan", "--text", "-"][..],
+        &["pair", "--code", "-", "--host", &address],
+    ] {
+        let device = Device::new("laptop");
+        let (mut window, opened) = host.opened(&[]);
+        let shown = |field: &str| opened[field].as_str().expect("a code").to_owned();
+        let code = shown(if words[0] == "scan" { "text" } else { "code" });
+        let more = ["--key-store", "file", "--json", "--debug-tls"];
+        let mut pairing = Running::start(&mut device.command(&[words, &more].concat()));
+        pairing.say(&format!("{code}\n"));
+        let digits = pairing.event("digits")["digits"]
+            .as_str()
+            .expect("digits")
+            .to_owned();
+        window.event("digits-wanted");
+        host.run(&["approve", &digits]).good();
+        pairing.event("paired");
+        window.event("paired");
+        let outcome = pairing.end().good();
+        let steps = steps(&outcome);
+        assert_lines("tls", &steps);
+        let hellos: Vec<&Value> = steps
+            .iter()
+            .filter(|step| step["step"] == "client-hello")
+            .collect();
+        // First over the door for those who are not paired, then with the new certificate.
+        assert_eq!(hellos.len(), 2, "{words:?}: {steps:#?}");
+        assert_eq!(hellos[0]["alpn"], serde_json::json!(["healthsync-pair/1"]));
+        assert_eq!(step(&steps, "certificate-request")["answered"], true);
+        for secret in [&*code, &code[4..]] {
+            assert!(!outcome.stderr.contains(secret), "{words:?}: {outcome:?}");
+        }
+    }
 }
 
 #[test]

@@ -221,20 +221,23 @@ fn a_computer_without_a_display_names_the_other_ways() {
     assert!(!format!("{outcome:?}").contains("display"), "{outcome:?}");
 }
 
-#[test]
-fn a_display_that_never_answers_keeps_nobody_waiting() {
-    // Its connections are made by the system, and nobody takes them.
-    let (silent, number) = loop {
+/// A display whose connections are made by the system, and nobody takes them; and its name.
+pub(crate) fn silent() -> (TcpListener, String) {
+    loop {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("its address").port();
         if let Some(number) = port.checked_sub(6000) {
-            break (listener, number);
+            return (listener, format!("127.0.0.1:{number}"));
         }
-    };
+    }
+}
+
+#[test]
+fn a_display_that_never_answers_keeps_nobody_waiting() {
+    let (silent, display) = silent();
     let device = Device::new("desk");
     for option in ["--clipboard", "--screen"] {
         let mut command = device.command(&["scan", option, "--timeout", "200", "--json"]);
-        let display = format!("127.0.0.1:{number}");
         let outcome = Running::start(command.env("DISPLAY", &display)).end();
         outcome.failed(1, &["NO_DISPLAY"]);
         assert!(outcome.stdout.contains("200 ms"), "{outcome:?}");

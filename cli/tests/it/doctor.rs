@@ -151,6 +151,11 @@ fn what_is_wrong_on_the_way() {
         .run(&["doctor", "--host", &format!("{}.invalid", "a".repeat(64))]);
     verdict(&outcome, 4, "ENOTFOUND", "healthsync config show");
     assert_eq!(check(&outcome, "name"), "failed");
+    let logged = lab.device.run(&["logs", "--tail", "1"]).good().last();
+    assert_eq!(
+        (&logged["command"], &logged["exit"], &logged["code"]),
+        (&"doctor".into(), &4.into(), &"ENOTFOUND".into())
+    );
 }
 
 #[test]

@@ -22,7 +22,12 @@ use healthsync_pairing::{
 };
 use tokio::net::TcpListener;
 
-use crate::{device::Device, host::Host, program};
+use crate::{
+    device::Device,
+    host::Host,
+    lab::{Lab, http, serve_tls},
+    program,
+};
 
 pub(crate) const DAY: i64 = 86_400;
 
@@ -168,4 +173,22 @@ fn after_ninety_days_the_answer_is_to_pair_again() {
     let (host, device, pair) = away((365 + 30) * DAY);
     host.run(&["revoke", &pair]).good();
     device.run(&["types"]).failed(3, &["PAIR_UNKNOWN"]);
+}
+
+#[test]
+fn a_server_that_is_too_old_to_renew_is_told_from_another_service() {
+    let lab = Lab::made(-400 * DAY, -400 * DAY);
+    let tls = lab.tls(&[lab.leaf(0)], None, &["h2", "http/1.1"]);
+    let address = serve_tls(tls, http("200 OK", &[], "{}"));
+    for words in [&["status"][..], &["cert", "renew"]] {
+        let outcome = lab.at(address).run(words);
+        outcome.failed(3, &["UNSUPPORTED_PROTOCOL"]);
+        let told = outcome.last();
+        let (message, hint) = (told["message"].to_string(), told["hint"].to_string());
+        assert!(
+            message.contains("does not renew certificates that have run out"),
+            "{message}"
+        );
+        assert!(hint.contains("update `healthsync-server`"), "{hint}");
+    }
 }

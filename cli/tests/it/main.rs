@@ -87,6 +87,8 @@ mod promised;
 #[cfg(unix)]
 mod published;
 #[cfg(unix)]
+mod published_server;
+#[cfg(unix)]
 mod redirects;
 #[cfg(unix)]
 mod relay;
@@ -98,6 +100,8 @@ mod revocation;
 mod revocation_list;
 #[cfg(unix)]
 mod rows;
+#[cfg(target_os = "linux")]
+mod secret_service;
 #[cfg(target_os = "linux")]
 mod secrets;
 #[cfg(unix)]

@@ -24,6 +24,7 @@ use crate::{
     device::Device,
     host::{Host, demo_export},
     program::Running,
+    schema::assert_lines,
 };
 
 /// The network, for one test at a time; `None` where there is none.
@@ -213,6 +214,7 @@ fn mdns_leaks_nothing() {
 
     // Once as the paired device, once as a stranger.
     let events = device.run(&["discover", "--duration", "2"]).good().events();
+    assert_lines("discover", &events);
     let ours: Vec<_> = events
         .iter()
         .filter(|event| event["event"] == "server")
@@ -230,6 +232,7 @@ fn mdns_leaks_nothing() {
     window.kill();
     let stranger = Device::new("stranger");
     let events = stranger.run(&["discover", "--duration", "2"]).good();
+    assert_lines("discover", &events.events());
     let seen = &events.events()[0];
     assert_eq!(
         (&seen["server"], &seen["pair"], &seen["window"]),

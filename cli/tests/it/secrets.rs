@@ -87,7 +87,8 @@ fn no_secret_in_logs() {
     // A device is paired; a second one comes with the same code; digits are typed wrong first.
     let device = Device::new("laptop");
     let run = |device: &Device, args: &[&str]| {
-        program::run(device.command(args).args(["--json", "--verbose"]), b"")
+        let most = ["--json", "--verbose", "--debug-tls"];
+        program::run(device.command(args).args(most), b"")
     };
     let mut window = Running::start(&mut host.command(&["pair"]));
     let opened = window.event("window");
@@ -108,6 +109,7 @@ fn no_secret_in_logs() {
         "file",
         "--json",
         "--verbose",
+        "--debug-tls",
     ];
     let mut scanning = Running::start(&mut device.command(&scan));
     scanning.say(&format!("{text}\n"));
@@ -140,9 +142,11 @@ fn no_secret_in_logs() {
     said.all("types", &types);
     let fetched = run(&device, &["fetch", "--all", "--format", "ndjson"]).good();
     assert!(fetched.stdout.contains(VALUE), "{fetched:?}");
+    assert!(fetched.stderr.contains("client-hello"), "{fetched:?}");
     said.add("fetch", &fetched.stderr);
     for args in [
         &["status"][..],
+        &["doctor", "--no-mdns"],
         &["cert", "info"],
         &["cert", "renew"],
         &["servers"],

@@ -13,10 +13,15 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-use crate::binary::Home;
+use crate::{
+    binary::Home,
+    device::Device,
+    host::Host,
+    relay::{Place, Relay, Speaker},
+};
 
 /// A program at a terminal.
-struct Seat {
+pub(crate) struct Seat {
     screen: File,
     child: Child,
     shown: String,
@@ -24,7 +29,7 @@ struct Seat {
 
 impl Seat {
     /// Starts it at a terminal of that many columns.
-    fn take(mut command: Command, columns: u16) -> Self {
+    pub(crate) fn take(mut command: Command, columns: u16) -> Self {
         let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&screen).expect("granted");
         unlockpt(&screen).expect("unlocked");
@@ -69,20 +74,20 @@ impl Seat {
     }
 
     /// Waits until that is shown.
-    fn see(&mut self, text: &str) {
+    pub(crate) fn see(&mut self, text: &str) {
         while !self.shown.contains(text) {
             assert!(self.read(), "{text:?} never came: {}", self.shown);
         }
     }
 
-    fn say(&mut self, text: &str) {
+    pub(crate) fn say(&mut self, text: &str) {
         self.screen
             .write_all(text.as_bytes())
             .expect("somebody listens");
     }
 
     /// Everything that was shown, and the exit code.
-    fn end(mut self) -> (String, Option<i32>) {
+    pub(crate) fn end(mut self) -> (String, Option<i32>) {
         while self.read() {}
         let exit = self.child.wait().expect("it ended").code();
         (self.shown.replace("\r\n", "\n"), exit)
@@ -143,6 +148,57 @@ fn binary_data_does_not_go_to_a_terminal() {
     }
 }
 
+/// A fetch into a file at a terminal; what was shown. One that is held up is released once it counts.
+fn fetched(host: &Host, device: &Device, held: bool, env: &[(&str, &str)]) -> String {
+    // In the middle of the answer.
+    let place = Place {
+        connection: 0,
+        from: Speaker::Server,
+        record: 8,
+    };
+    let relay = Relay::start(host.port, held.then_some(place));
+    let address = format!("127.0.0.1:{}", relay.port);
+    let file = device.path("all.csv").display().to_string();
+    let words = [
+        "fetch", "--all", "--host", &address, "--output", &file, "--force",
+    ];
+    let mut command = device.command(&words);
+    command.env("TERM", "xterm").envs(env.iter().copied());
+    let mut seat = Seat::take(command, 80);
+    if held {
+        seat.see("samples  ");
+        relay.release();
+    }
+    let (shown, exit) = seat.end();
+    assert_eq!(exit, Some(0), "{shown}");
+    assert!(shown.contains("Saved 1,990 samples"), "{shown}");
+    shown
+}
+
+#[test]
+fn a_count_moves_on_a_terminal_if_a_fetch_takes_more_than_a_second() {
+    let host = Host::with_data();
+    let (device, _) = Device::paired(&host, "laptop");
+    let slow = fetched(&host, &device, true, &[("NO_COLOR", "1")]);
+    let colours = slow.split('\u{1b}').skip(1).any(|rest| {
+        let end = rest.find(|c: char| c.is_ascii_alphabetic());
+        end.is_some_and(|end| rest[end..].starts_with('m'))
+    });
+    assert!(!colours, "{slow:?}");
+    // The line is gone at the end.
+    let last = slow.rsplit("samples  ").next().expect("the rest");
+    assert!(last.contains("\u{1b}[2K"), "{slow:?}");
+
+    for (held, env) in [
+        (false, &[][..]),
+        // A terminal that cannot move its cursor.
+        (false, &[("TERM", "dumb")]),
+    ] {
+        let quick = fetched(&host, &device, held, env);
+        assert!(!quick.contains("samples  "), "{env:?}: {quick:?}");
+    }
+}
+
 #[test]
 fn a_pasted_code_is_not_shown() {
     let home = Home::new();
@@ -153,6 +209,21 @@ fn a_pasted_code_is_not_shown() {
     assert_eq!(exit, Some(1), "{shown}");
     assert!(shown.contains("INVITE_"), "{shown}");
     assert!(!shown.contains("NOTACODE"), "{shown}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_display_that_never_answers_does_not_keep_the_prompt_away() {
+    let (_silent, display) = crate::display::silent();
+    let home = Home::new();
+    let mut command = home.command(&["scan", "--key-store", "file", "--timeout", "200"]);
+    command.env("DISPLAY", display);
+    let mut seat = Seat::take(command, 80);
+    seat.see("it stays hidden");
+    seat.say("\u{4}");
+    let (shown, exit) = seat.end();
+    assert_eq!(exit, Some(130), "{shown}");
+    assert!(shown.contains("does not answer within 200 ms"), "{shown}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::{
     device::Device,
     host::Host,
     program::{Outcome, Running},
+    schema::assert_lines,
 };
 
 /// `pair` at this host, with what is piped in.
@@ -82,10 +83,9 @@ fn wrong_codes_are_counted_and_mistyped_ones_are_not() {
     for _ in 0..5 {
         run(&device, &host, wrong).failed(3, &["PAIRING_WRONG_CODE"]);
     }
-    let new = window.event("code")["code"]
-        .as_str()
-        .expect("a code")
-        .to_owned();
+    let event = window.event("code");
+    assert_lines("server-pair", std::slice::from_ref(&event));
+    let new = event["code"].as_str().expect("a code").to_owned();
     assert_ne!(new, code);
     run(&device, &host, &code).failed(3, &["PAIRING_WRONG_CODE"]);
     let mut right = start(&device, &host, &[], &new);

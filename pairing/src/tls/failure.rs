@@ -112,6 +112,12 @@ impl Failure {
         self.with_source(cause.to_string().into())
     }
 
+    /// Whether the peer knows none of the protocols that were offered (RFC 7301, section 3.2); which
+    /// it wants instead it does not say.
+    pub fn wants_another_protocol(&self) -> bool {
+        self.alert.as_deref() == Some("no_application_protocol")
+    }
+
     /// Whether no healthsync server could be reached at all (exit code 4); otherwise one end does
     /// not trust the other (exit code 3).
     pub fn is_unreachable(&self) -> bool {

@@ -12,6 +12,7 @@ mod data_port;
 mod defences;
 mod discovery;
 mod downgrade;
+mod errors;
 mod expiry;
 mod fake;
 mod foreign_server;

@@ -1,0 +1,122 @@
+"""The part of scripts/bench about the client as a person meets it: how long it takes to start, how long a
+short command takes, how large it is. Measured is what is given away: the profile `dist`."""
+import json, os, shutil, statistics, subprocess, tempfile, time
+
+from server_with_pair import Server
+
+# What `--version` may take of the processor beyond `true`, seconds; what a program may weigh, bytes.
+START, SIZE = 0.005, 20_000_000
+
+
+def spent(command, env=None):
+    """Seconds by the clock and of CPU of a command that must succeed, and what it said on stderr."""
+    began = time.perf_counter()
+    child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    said = child.stderr.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - began
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit('%s failed (%d): %s' % (command, child.returncode, said.decode(errors='replace')[-2000:]))
+    return seconds, usage.ru_utime + usage.ru_stime, said
+
+
+def event(process, name):
+    for line in process.stdout:
+        told = json.loads(line)
+        if told['event'] == name:
+            return told
+        if told['event'] == 'error':
+            raise SystemExit(line)
+    raise SystemExit('%r did not come' % name)
+
+
+def enrol(folder, server, home):
+    """Pairs the real client with the running server, as two people would; the environment of its commands."""
+    passphrase = os.path.join(home, 'client-passphrase')
+    with os.fdopen(os.open(passphrase, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as file:
+        file.write(os.urandom(16).hex() + '\n')
+    env = dict(os.environ, HEALTHSYNC_HOME=os.path.join(home, 'client'), HEALTHSYNC_PASSPHRASE_FILE=passphrase)
+    pipes = {'text': True, 'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE, 'stderr': subprocess.DEVNULL}
+    window = subprocess.Popen([server.host, 'pair', '--json'], env=server.env, **pipes)
+    text = event(window, 'window')['text']
+    scan = subprocess.Popen([os.path.join(folder, 'healthsync'), 'scan', '--text', '-', '--key-store', 'file', '--json'],
+                            env=env, **pipes)
+    scan.stdin.write(text + '\n')
+    scan.stdin.close()
+    digits = event(scan, 'digits')['digits']
+    event(window, 'digits-wanted')
+    subprocess.run([server.host, 'approve', digits], env=server.env, check=True, capture_output=True)
+    for process in (scan, window):
+        event(process, 'paired')
+        process.wait()
+    return env
+
+
+def opening(said):
+    """Seconds that opening the key store took, as `--debug-tls --json` tells."""
+    for line in said.decode().splitlines():
+        told = json.loads(line)
+        if told.get('step') == 'key-store':
+            return told['micros'] / 1e6
+    raise SystemExit('no key store was opened')
+
+
+def spread(values, unit=1, text='%.2f'):
+    return '%s (%s to %s)' % tuple(text % (value * unit) for value in (statistics.median(values), min(values), max(values)))
+
+
+def measure(folder, runs, say):
+    """The section of docs/benchmarks.md."""
+    client = os.path.join(folder, 'healthsync')
+    version, nothing, stretch, status, curls = [], [], [], [], []
+    true = shutil.which('true') or '/bin/true'
+    for _ in range(runs):
+        nothing.append(spent([true])[1])
+        version.append(spent([client, '--version'])[1])
+    extra = [a - b for a, b in zip(version, nothing)]
+    say('  --version beyond true: %s ms of CPU' % spread(extra, 1000))
+    curl = shutil.which('curl')
+    if not curl:
+        say('curl is missing (apt-get install curl): left out')
+    with tempfile.TemporaryDirectory(prefix='healthsync-bench.') as home, Server(folder, home) as server:
+        env = enrol(folder, server, home)
+        ask = [curl, '--silent', '--show-error', '--fail', '--cacert', server.pem('ca'), '--cert', server.pem('client'),
+               '--key', server.key('client'), '--resolve', '%s:%d:127.0.0.1' % (server.name, server.port),
+               'https://%s:%d/api/v1/status' % (server.name, server.port)]
+        tell = [client, 'status', '--json', '--debug-tls']
+        # The first of each finds cold caches.
+        spent(tell, env)
+        if curl:
+            spent(ask)
+        for _ in range(runs):
+            seconds, _, said = spent(tell, env)
+            stretch.append(opening(said))
+            status.append(seconds - stretch[-1])
+            if curl:
+                curls.append(spent(ask)[0])
+    say('  status %s ms, opening the key store before it %s ms' % (spread(status, 1000), spread(stretch, 1000)))
+    ratios = [a / b for a, b in zip(status, curls)]
+    if curl:
+        say('  curl %s ms, ratio %s' % (spread(curls, 1000), spread(ratios)))
+    sizes = {name: os.path.getsize(os.path.join(folder, name)) for name in ('healthsync', 'healthsync-server')}
+    yes = lambda holds: 'yes' if holds else '**no**'
+    lines = ['| | %d runs, median (lowest to highest) |' % runs, '|---|--:|',
+             '| `healthsync --version`, CPU | %s ms |' % spread(version, 1000),
+             '| `true`, CPU | %s ms |' % spread(nothing, 1000),
+             '| opening the key store in files (Argon2id of the passphrase), time | %s ms |' % spread(stretch, 1000),
+             '| `healthsync status`, the rest of its time, start included | %s ms |' % spread(status, 1000)]
+    if curl:
+        lines.append('| curl, one request to the same endpoint, time | %s ms |' % spread(curls, 1000))
+    lines += ['', '| | median (lowest to highest) | reached | aim |', '|---|--:|---|---|',
+              '| `--version` beyond `true`, CPU, pair by pair | %s ms | %s | within 5 ms |' % (
+                  spread(extra, 1000), yes(statistics.median(extra) <= START))]
+    if curl:
+        lines.append('| `status` after the key store is open / curl, time, pair by pair | %s | %s | at most 1.5 |' % (
+            spread(ratios), yes(statistics.median(ratios) <= 1.5)))
+    else:
+        lines.append('| `status` after the key store is open / curl | not measured: curl was missing | | at most 1.5 |')
+    for name, size in sizes.items():
+        lines.append('| size of `%s`, stripped | %.1f MB | %s | under 20 MB |' % (name, size / 1e6, yes(size < SIZE)))
+    told = subprocess.run([curl, '--version'], capture_output=True, text=True).stdout.split('\n')[0] if curl else None
+    return lines, told
