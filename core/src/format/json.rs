@@ -107,24 +107,7 @@ impl Notation for Objects {
     }
 
     fn text(&self, text: &str, out: &mut Vec<u8>) {
-        // RFC 8259, section 7; what serde_json would do, without its setting up for each id.
-        let plain = |c: &u8| *c >= b' ' && *c != b'"' && *c != b'\\';
-        out.push(b'"');
-        if text.as_bytes().iter().all(plain) {
-            out.extend_from_slice(text.as_bytes());
-        } else {
-            for c in text.bytes() {
-                match c {
-                    b'"' | b'\\' => out.extend_from_slice(&[b'\\', c]),
-                    b'\n' => out.extend_from_slice(b"\\n"),
-                    b'\r' => out.extend_from_slice(b"\\r"),
-                    b'\t' => out.extend_from_slice(b"\\t"),
-                    0..b' ' => out.extend_from_slice(format!("\\u{c:04x}").as_bytes()),
-                    _ => out.push(c),
-                }
-            }
-        }
-        out.push(b'"');
+        push_string(text, out);
     }
 
     fn date_quote(&self) -> &[u8] {
@@ -144,4 +127,27 @@ impl Notation for Objects {
         out.extend_from_slice(json.as_bytes());
         Ok(())
     }
+}
+
+/// A JSON string (RFC 8259, section 7); what `serde_json` would do, without its setting up for
+/// each id.
+#[inline]
+pub(super) fn push_string(text: &str, out: &mut Vec<u8>) {
+    let plain = |c: &u8| *c >= b' ' && *c != b'"' && *c != b'\\';
+    out.push(b'"');
+    if text.as_bytes().iter().all(plain) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        for c in text.bytes() {
+            match c {
+                b'"' | b'\\' => out.extend_from_slice(&[b'\\', c]),
+                b'\n' => out.extend_from_slice(b"\\n"),
+                b'\r' => out.extend_from_slice(b"\\r"),
+                b'\t' => out.extend_from_slice(b"\\t"),
+                0..b' ' => out.extend_from_slice(format!("\\u{c:04x}").as_bytes()),
+                _ => out.push(c),
+            }
+        }
+    }
+    out.push(b'"');
 }

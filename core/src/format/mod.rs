@@ -3,11 +3,13 @@
 //! ```text
 //! SampleBatch ──► rows (one walk over the columns) ──► csv, tsv, json, ndjson
 //!            ├──► arrow (IPC stream, zstd) ──► ArrowStream on the other end
-//!            └──► parquet (a file, zstd)
+//!            ├──► parquet (a file, zstd)
+//!            └──► clinical (FHIR, Open mHealth; the client alone, it needs the pairs of blood pressures)
 //! ```
 
 mod accept;
 mod arrow;
+mod clinical;
 mod csv;
 mod json;
 mod ndjson;
@@ -17,7 +19,11 @@ mod rows;
 use crate::{api::Code, batch::SampleBatch, report::Hint};
 
 pub(crate) use self::rows::{COLUMNS, MORE_COLUMNS};
-pub use self::{accept::by_accept, arrow::ArrowStream};
+pub use self::{
+    accept::by_accept,
+    arrow::ArrowStream,
+    clinical::{Clinical, Pressure, Standard},
+};
 
 /// What a writer may be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
