@@ -32,7 +32,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-pub(crate) use self::builder::{BatchBuilder, More, Row, Texts};
+pub(crate) use self::builder::{BatchBuilder, More, Row, Texts, uuid_text};
 
 /// Version of the columns, as the schema's metadata says it.
 pub const SCHEMA_VERSION: &str = "1";

@@ -45,6 +45,14 @@ pub fn is_origin(name: &str) -> bool {
 /// The id of a stored thing.
 pub type Id = [u8; 16];
 
+/// The id in the usual form of a UUID.
+pub fn uuid(id: &Id) -> String {
+    crate::batch::uuid_text(id)
+        .iter()
+        .map(|byte| char::from(*byte))
+        .collect()
+}
+
 /// Ordinals that fit into an id.
 pub const MAX_ORDINAL: u32 = 0x00ff_ffff;
 

@@ -4,6 +4,7 @@
 //! meaning gets a new path.
 
 mod code;
+mod collections;
 mod samples;
 mod status;
 mod types;
@@ -11,6 +12,10 @@ mod whoami;
 
 pub use self::{
     code::{Code, UnknownCode},
+    collections::{
+        Collection, CollectionParams, CorrelationRecord, DocumentRecord, EventRecord, MemberRecord,
+        PartRecord, PointRecord, StatisticRecord, UnknownCollection, WorkoutRecord,
+    },
     samples::{DataRequest, DataResponse, SampleRecord, SamplesParams},
     status::{AuditHead, Status},
     types::{TypeInfo, Types},

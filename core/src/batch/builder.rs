@@ -244,7 +244,7 @@ fn instants(
 }
 
 /// A UUID in its usual form (RFC 9562), `8-4-4-4-12` hexadecimal digits.
-fn uuid_text(id: &[u8; 16]) -> [u8; UUID_LEN] {
+pub(crate) fn uuid_text(id: &[u8; 16]) -> [u8; UUID_LEN] {
     /// Every byte as two digits.
     const HEX: [[u8; 2]; 256] = hex_table();
     /// Where the digits of each byte stand.

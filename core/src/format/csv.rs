@@ -14,13 +14,13 @@ use crate::batch::SampleBatch;
 pub(super) const CSV: Format = Format {
     name: "csv",
     media_type: "text/csv",
-    encoder: |options| Box::new(Csv::new(options.delimiter, b"\r\n", options)),
+    encoder: |options| Box::new(Csv::new(Lines::csv(options.delimiter), options)),
 };
 
 pub(super) const TSV: Format = Format {
     name: "tsv",
     media_type: "text/tab-separated-values",
-    encoder: |options| Box::new(Csv::new(b'\t', b"\n", options)),
+    encoder: |options| Box::new(Csv::new(Lines::tsv(), options)),
 };
 
 struct Csv {
@@ -29,12 +29,9 @@ struct Csv {
 }
 
 impl Csv {
-    fn new(delimiter: u8, line_end: &'static [u8], options: &Options) -> Self {
+    fn new(lines: Lines, options: &Options) -> Self {
         Self {
-            lines: Lines {
-                delimiter,
-                line_end,
-            },
+            lines,
             include_metadata: options.include_metadata,
         }
     }
@@ -64,9 +61,27 @@ impl Encoder for Csv {
     }
 }
 
-struct Lines {
+/// Fields of a line.
+#[derive(Debug)]
+pub(super) struct Lines {
     delimiter: u8,
     line_end: &'static [u8],
+}
+
+impl Lines {
+    pub(super) const fn csv(delimiter: u8) -> Self {
+        Self {
+            delimiter,
+            line_end: b"\r\n",
+        }
+    }
+
+    pub(super) const fn tsv() -> Self {
+        Self {
+            delimiter: b'\t',
+            line_end: b"\n",
+        }
+    }
 }
 
 impl Notation for Lines {

@@ -57,19 +57,7 @@ impl Encoder for Json {
     }
 
     fn finish(&mut self, end: &End, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        let mut tail = serde_json::json!({
-            "count": end.count,
-            "hasMore": end.has_more,
-            "returnedCount": end.count,
-        });
-        if let (Some(cursor), Some(tail)) = (&end.next_cursor, tail.as_object_mut()) {
-            tail.insert("nextCursor".to_owned(), cursor.as_str().into());
-        }
-        let tail = tail.to_string();
-        out.extend_from_slice(b"],");
-        // The rest of the outer object: without its opening brace.
-        out.extend_from_slice(tail.as_bytes().get(1..).unwrap_or_default());
-        out.push(b'\n');
+        push_tail(end, out);
         Ok(())
     }
 }
@@ -107,7 +95,7 @@ impl Notation for Objects {
     }
 
     fn text(&self, text: &str, out: &mut Vec<u8>) {
-        push_string(text, out);
+        push_text(text, out);
     }
 
     fn date_quote(&self) -> &[u8] {
@@ -119,20 +107,30 @@ impl Notation for Objects {
     }
 
     fn object(&self, json: &str, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        // It may come from a foreign stream: it must neither leave its place nor break its line.
-        serde_json::from_str::<IgnoredAny>(json).map_err(FormatError::encode)?;
-        if !json.starts_with('{') || json.contains(['\n', '\r']) {
-            return Err(FormatError::encode("metadata is not an object on one line"));
-        }
-        out.extend_from_slice(json.as_bytes());
-        Ok(())
+        push_object(json, out)
     }
 }
 
-/// A JSON string (RFC 8259, section 7); what `serde_json` would do, without its setting up for
-/// each id.
-#[inline]
-pub(super) fn push_string(text: &str, out: &mut Vec<u8>) {
+/// What stands behind the list: how many there were, and whether there is more.
+pub(super) fn push_tail(end: &End, out: &mut Vec<u8>) {
+    let mut tail = serde_json::json!({
+        "count": end.count,
+        "hasMore": end.has_more,
+        "returnedCount": end.count,
+    });
+    if let (Some(cursor), Some(tail)) = (&end.next_cursor, tail.as_object_mut()) {
+        tail.insert("nextCursor".to_owned(), cursor.as_str().into());
+    }
+    let tail = tail.to_string();
+    out.extend_from_slice(b"],");
+    // The rest of the outer object: without its opening brace.
+    out.extend_from_slice(tail.as_bytes().get(1..).unwrap_or_default());
+    out.push(b'\n');
+}
+
+/// A text with its quotes.
+pub(super) fn push_text(text: &str, out: &mut Vec<u8>) {
+    // RFC 8259, section 7; what serde_json would do, without its setting up for each id.
     let plain = |c: &u8| *c >= b' ' && *c != b'"' && *c != b'\\';
     out.push(b'"');
     if text.as_bytes().iter().all(plain) {
@@ -150,4 +148,15 @@ pub(super) fn push_string(text: &str, out: &mut Vec<u8>) {
         }
     }
     out.push(b'"');
+}
+
+/// A JSON object, as it stands.
+pub(super) fn push_object(json: &str, out: &mut Vec<u8>) -> Result<(), FormatError> {
+    // It may come from a foreign stream: it must neither leave its place nor break its line.
+    serde_json::from_str::<IgnoredAny>(json).map_err(FormatError::encode)?;
+    if !json.starts_with('{') || json.contains(['\n', '\r']) {
+        return Err(FormatError::encode("metadata is not an object on one line"));
+    }
+    out.extend_from_slice(json.as_bytes());
+    Ok(())
 }

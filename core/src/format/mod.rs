@@ -10,6 +10,7 @@
 mod accept;
 mod arrow;
 mod clinical;
+mod collection;
 mod csv;
 mod json;
 mod ndjson;
@@ -23,6 +24,9 @@ pub use self::{
     accept::by_accept,
     arrow::ArrowStream,
     clinical::{Clinical, Pressure, Standard},
+    collection::{
+        CollectionEncoder, LineError, Shape, correlation_line, document_line, workout_line,
+    },
 };
 
 /// What a writer may be told.

@@ -115,7 +115,7 @@ pub(super) fn write_rows<N: Notation>(
 }
 
 /// The shortest text that reads back as the same number, whole numbers without a point.
-fn push_number(number: f64, buffer: &mut zmij::Buffer, out: &mut Vec<u8>) {
+pub(super) fn push_number(number: f64, buffer: &mut zmij::Buffer, out: &mut Vec<u8>) {
     let text = buffer.format_finite(number);
     out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
 }

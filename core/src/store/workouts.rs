@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::Row;
+use rusqlite::{Row, types::Value as SqlValue};
 
 use super::{
     Store, StoreError,
@@ -196,10 +196,11 @@ impl Store {
         )
     }
 
-    /// Hands correlations to `sink`, one by one with their samples, in the order (start, id).
-    /// `Break` ends the scan early.
+    /// Hands the correlations of these types (of all, if none is named) to `sink`, one by one with
+    /// their samples, in the order (start, id). `Break` ends the scan early.
     pub fn correlations(
         &self,
+        types: &[String],
         range: &Range,
         sink: &mut dyn FnMut(StoredCorrelation) -> ControlFlow<()>,
     ) -> Result<Paged, StoreError> {
@@ -218,10 +219,17 @@ impl Store {
                 metadata: row.get(10)?,
             })
         };
+        let marks = vec!["?"; types.len()].join(", ");
+        let only = if types.is_empty() {
+            String::new()
+        } else {
+            format!(" AND kind.name IN ({marks})")
+        };
+        let names: Vec<SqlValue> = types.iter().map(|name| name.clone().into()).collect();
         scan(
             &self.connection,
             CORRELATIONS,
-            ("", &[]),
+            (&only, &names),
             range,
             &mut read,
             sink,

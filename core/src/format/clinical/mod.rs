@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 use arrow_array::Array as _;
 
 use self::codes::{CODINGS, Coding, Measure};
-use super::{FormatError, json::push_string};
+use super::{FormatError, json::push_text as push_string};
 use crate::{
     batch::{Columns, SampleBatch},
     time::push_rfc3339,

@@ -35,6 +35,13 @@ fn write(store: &mut Store, origin: &str, items: Vec<Item>) -> Imported {
     imported
 }
 
+impl Store {
+    /// The same for tests of other modules.
+    pub(crate) fn keep(&mut self, origin: &str, items: Vec<Item>) -> Imported {
+        write(self, origin, items)
+    }
+}
+
 fn writer() -> Arc<Provenance> {
     Arc::new(Provenance {
         source_name: "Ana’s Watch".to_owned(),
@@ -392,7 +399,7 @@ fn correlations_come_back_with_their_samples() {
     write(&mut store, "ana", items);
     let mut found = Vec::new();
     store
-        .correlations(&Range::default(), &mut |correlation| {
+        .correlations(&[], &Range::default(), &mut |correlation| {
             found.push(correlation);
             ControlFlow::Continue(())
         })

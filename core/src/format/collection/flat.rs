@@ -1,0 +1,254 @@
+//! Collections as tables: what fits into rows of the same columns.
+
+use serde_json::{Map, Value};
+
+use super::parsed;
+use crate::{
+    api::{Collection, CorrelationRecord, DocumentRecord, StatisticRecord, WorkoutRecord},
+    format::{
+        FormatError,
+        csv::Lines,
+        rows::{Notation as _, push_number},
+    },
+};
+
+/// A collection that can be a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    /// A row a day.
+    Activity,
+    /// A row a sample of a correlation.
+    Correlations,
+    /// A row a voltage.
+    Ecg,
+    /// A row a point.
+    Routes,
+    /// A row a workout.
+    Workouts,
+}
+
+/// The rings, as the body of a document names them.
+const RINGS: [&str; 8] = [
+    "activeEnergyBurned",
+    "activeEnergyBurnedGoal",
+    "moveTime",
+    "moveTimeGoal",
+    "exerciseTime",
+    "exerciseTimeGoal",
+    "standHours",
+    "standHoursGoal",
+];
+
+impl Table {
+    /// `None`: this collection is no table.
+    pub(super) const fn of(collection: Collection) -> Option<Self> {
+        match collection {
+            Collection::Activity => Some(Self::Activity),
+            Collection::Correlations => Some(Self::Correlations),
+            Collection::Ecg => Some(Self::Ecg),
+            Collection::Routes => Some(Self::Routes),
+            Collection::Workouts => Some(Self::Workouts),
+            Collection::Audiograms
+            | Collection::Clinical
+            | Collection::Moods
+            | Collection::Prescriptions => None,
+        }
+    }
+
+    fn columns(self) -> Vec<&'static str> {
+        match self {
+            Self::Activity => [&["id", "date"], &RINGS[..], &["sourceName", "origin"]].concat(),
+            Self::Correlations => vec![
+                "id",
+                "type",
+                "startDate",
+                "endDate",
+                "memberId",
+                "memberType",
+                "value",
+                "unit",
+                "sourceName",
+                "origin",
+            ],
+            Self::Ecg => vec!["id", "startDate", "seconds", "microvolts"],
+            Self::Routes => vec![
+                "id",
+                "workout",
+                "time",
+                "latitude",
+                "longitude",
+                "elevation",
+                "speed",
+                "course",
+                "horizontalAccuracy",
+                "verticalAccuracy",
+            ],
+            Self::Workouts => vec![
+                "id",
+                "activity",
+                "startDate",
+                "endDate",
+                "duration",
+                "distance",
+                "activeEnergyBurned",
+                "averageHeartRate",
+                "minimumHeartRate",
+                "maximumHeartRate",
+                "sourceName",
+                "device",
+                "origin",
+            ],
+        }
+    }
+
+    /// The first line.
+    pub(super) fn header(self, lines: &Lines, out: &mut Vec<u8>) {
+        let cells = self.columns();
+        row(cells.into_iter().map(Cell::Text), lines, out);
+    }
+
+    /// The rows of one object.
+    pub(super) fn rows(
+        self,
+        line: &[u8],
+        lines: &Lines,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        match self {
+            Self::Activity => activity(&parsed(line)?, lines, out),
+            Self::Correlations => {
+                correlation(&parsed(line)?, lines, out);
+                Ok(())
+            }
+            Self::Ecg => ecg(&parsed(line)?, lines, out),
+            Self::Routes => {
+                route(&parsed(line)?, lines, out);
+                Ok(())
+            }
+            Self::Workouts => {
+                workout(&parsed(line)?, lines, out);
+                Ok(())
+            }
+        }
+    }
+}
+
+enum Cell<'a> {
+    Text(&'a str),
+    Maybe(Option<&'a str>),
+    Number(Option<f64>),
+}
+
+fn row<'a>(cells: impl Iterator<Item = Cell<'a>>, lines: &Lines, out: &mut Vec<u8>) {
+    for (column, cell) in cells.enumerate() {
+        lines.before(column, out);
+        match cell {
+            Cell::Text(text) | Cell::Maybe(Some(text)) => lines.text(text, out),
+            Cell::Number(Some(number)) if number.is_finite() => {
+                push_number(number, &mut zmij::Buffer::new(), out);
+            }
+            Cell::Maybe(None) | Cell::Number(_) => out.extend_from_slice(lines.absent()),
+        }
+    }
+    lines.end_row(out);
+}
+
+fn body_of(document: &DocumentRecord) -> Result<Map<String, Value>, FormatError> {
+    serde_json::from_str(document.body.get()).map_err(FormatError::decode)
+}
+
+fn activity(day: &DocumentRecord, lines: &Lines, out: &mut Vec<u8>) -> Result<(), FormatError> {
+    let body = body_of(day)?;
+    let before = [Cell::Text(&day.id), Cell::Maybe(day.date.as_deref())];
+    let rings = RINGS.map(|name| Cell::Number(body.get(name).and_then(Value::as_f64)));
+    let behind = [
+        Cell::Maybe(day.source_name.as_deref()),
+        Cell::Text(&day.origin),
+    ];
+    row(before.into_iter().chain(rings).chain(behind), lines, out);
+    Ok(())
+}
+
+fn correlation(correlation: &CorrelationRecord, lines: &Lines, out: &mut Vec<u8>) {
+    for member in &correlation.members {
+        let cells = [
+            Cell::Text(&correlation.id),
+            Cell::Text(&correlation.kind),
+            Cell::Text(&correlation.start_date),
+            Cell::Text(&correlation.end_date),
+            Cell::Text(&member.id),
+            Cell::Text(&member.kind),
+            Cell::Number(member.value),
+            Cell::Maybe(member.unit.as_deref()),
+            Cell::Text(&correlation.source_name),
+            Cell::Text(&correlation.origin),
+        ];
+        row(cells.into_iter(), lines, out);
+    }
+}
+
+fn ecg(ecg: &DocumentRecord, lines: &Lines, out: &mut Vec<u8>) -> Result<(), FormatError> {
+    let rate = body_of(ecg)?.get("sampleRate").and_then(Value::as_f64);
+    let rate = rate.filter(|rate| *rate > 0.0);
+    let mut index = 0.0;
+    for voltage in ecg.voltages.iter().flatten() {
+        // Six digits: a microsecond is far less than what separates two voltages.
+        let seconds = rate.map(|rate| (index / rate * 1e6).round() / 1e6);
+        let cells = [
+            Cell::Text(&ecg.id),
+            Cell::Maybe(ecg.start_date.as_deref()),
+            Cell::Number(seconds),
+            Cell::Number(*voltage),
+        ];
+        row(cells.into_iter(), lines, out);
+        index += 1.0;
+    }
+    Ok(())
+}
+
+fn route(route: &DocumentRecord, lines: &Lines, out: &mut Vec<u8>) {
+    for point in route.points.iter().flatten() {
+        let cells = [
+            Cell::Text(&route.id),
+            Cell::Maybe(route.workout.as_deref()),
+            Cell::Maybe(point.time.as_deref()),
+            Cell::Number(point.latitude),
+            Cell::Number(point.longitude),
+            Cell::Number(point.elevation),
+            Cell::Number(point.speed),
+            Cell::Number(point.course),
+            Cell::Number(point.horizontal_accuracy),
+            Cell::Number(point.vertical_accuracy),
+        ];
+        row(cells.into_iter(), lines, out);
+    }
+}
+
+fn workout(workout: &WorkoutRecord, lines: &Lines, out: &mut Vec<u8>) {
+    let whole = || {
+        workout
+            .statistics
+            .iter()
+            .filter(|one| one.activity.is_none())
+    };
+    let of = |kind: &str| whole().find(|one| one.kind == kind);
+    let heart_rate = |pick: fn(&StatisticRecord) -> Option<f64>| of("heartRate").and_then(pick);
+    // A workout has one distance, of its own kind: walking and running, cycling, swimming, ..
+    let distance = whole().find(|one| one.kind.starts_with("distance") && one.sum.is_some());
+    let cells = [
+        Cell::Text(&workout.id),
+        Cell::Text(&workout.activity),
+        Cell::Text(&workout.start_date),
+        Cell::Text(&workout.end_date),
+        Cell::Number(workout.duration),
+        Cell::Number(distance.and_then(|one| one.sum)),
+        Cell::Number(of("activeEnergyBurned").and_then(|one| one.sum)),
+        Cell::Number(heart_rate(|one| one.average)),
+        Cell::Number(heart_rate(|one| one.minimum)),
+        Cell::Number(heart_rate(|one| one.maximum)),
+        Cell::Text(&workout.source_name),
+        Cell::Maybe(workout.device.as_deref()),
+        Cell::Text(&workout.origin),
+    ];
+    row(cells.into_iter(), lines, out);
+}
