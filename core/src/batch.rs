@@ -88,6 +88,11 @@ impl SampleBatch {
         Ok(Self(batch))
     }
 
+    /// Whether these are the columns of samples.
+    pub(crate) fn has_columns(schema: &Schema) -> bool {
+        check_schema(schema).is_ok()
+    }
+
     /// The columns.
     pub fn columns(&self) -> &RecordBatch {
         &self.0

@@ -22,6 +22,7 @@ mod health_auto_export;
 mod health_connect;
 mod limits;
 mod own;
+mod parquet;
 mod provenance;
 
 use std::{
@@ -43,6 +44,7 @@ pub const IMPORTERS: &[&dyn Importer] = &[
     &apple::AppleHealth,
     &csv::OwnCsv,
     &arrow::OwnArrow,
+    &parquet::OwnParquet,
     &health_auto_export::HealthAutoExport,
     &health_connect::HealthConnect,
 ];

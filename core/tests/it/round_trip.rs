@@ -1,4 +1,4 @@
-//! What goes out as CSV or Arrow comes in again, equal to the bit.
+//! What goes out as CSV, Arrow or Parquet comes in again, equal to the bit.
 
 use std::ops::ControlFlow;
 
@@ -96,6 +96,7 @@ fn exports_of_the_phone_come_back() {
         there_and_back(&first, "csv", b';');
         there_and_back(&first, "tsv", b'\t');
         there_and_back(&first, "arrow", b',');
+        there_and_back(&first, "parquet", b',');
     }
 }
 
@@ -224,6 +225,7 @@ proptest! {
         there_and_back(&first, "csv", b',');
         there_and_back(&first, "tsv", b'\t');
         there_and_back(&first, "arrow", b',');
+        there_and_back(&first, "parquet", b',');
     }
 }
 
@@ -251,6 +253,64 @@ fn an_arrow_stream_that_was_cut_off_or_lacks_columns_is_no_success() {
         .expect("a scan");
     encoder.finish(&End::default(), &mut bytes).expect("an end");
     let error = import(&mut store(), &bytes).expect_err("no origin in it");
+    assert_eq!(error.code(), "MALFORMED_EXPORT");
+    assert!(error.to_string().contains("--include-metadata"));
+}
+
+#[test]
+fn a_parquet_file_that_is_damaged_is_no_success_and_no_panic() {
+    let mut first = store();
+    import(&mut first, &read("generated/plain.zip")).expect("an import");
+    let whole = fetch(&first, "parquet", b',');
+    for cut in [whole.len() - 1, whole.len() - 9, whole.len() / 2, 20] {
+        let error = import(&mut store(), &whole[..cut]).expect_err("a cut");
+        assert_eq!(error.code(), "TRUNCATED_EXPORT", "{cut} of {}", whole.len());
+    }
+    // xorshift64: the same damage on every run.
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).expect("31 bits") % below
+    };
+    // The footer is where the lengths stand.
+    let footer = whole.len() - 6000;
+    let mut refused = 0;
+    for round in 0..300 {
+        let mut damaged = whole.clone();
+        for _ in 0..=random(3) {
+            let at = if round % 2 == 0 {
+                random(damaged.len())
+            } else {
+                footer + random(6000)
+            };
+            damaged[at] = [
+                0,
+                1,
+                0x7f,
+                0x80,
+                0xff,
+                u8::try_from(random(256)).expect("a byte"),
+            ][random(6)];
+        }
+        refused += u32::from(import(&mut store(), &damaged).is_err());
+    }
+    assert!(refused > 100, "{refused}");
+    let without = {
+        let mut encoder = (by_name("parquet").expect("a format").encoder)(&Options::default());
+        let mut bytes = Vec::new();
+        encoder.start(&mut bytes).expect("a header");
+        first
+            .scan(&Query::default(), &mut |batch| {
+                encoder.batch(&batch, &mut bytes).expect("rows");
+                ControlFlow::Continue(())
+            })
+            .expect("a scan");
+        encoder.finish(&End::default(), &mut bytes).expect("an end");
+        bytes
+    };
+    let error = import(&mut store(), &without).expect_err("no origin in it");
     assert_eq!(error.code(), "MALFORMED_EXPORT");
     assert!(error.to_string().contains("--include-metadata"));
 }

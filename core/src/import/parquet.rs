@@ -1,0 +1,142 @@
+//! The Parquet file that `fetch --format parquet --include-metadata` writes.
+//!
+//! Its end says where everything stands, so a file that was cut off has no rows at all. Row group
+//! after row group is read; memory is that of one, and what a file declares is bounded before it is
+//! read.
+
+use std::{
+    io::{Read, SeekFrom},
+    ops::Range,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use parquet::{
+    DecodeResult,
+    arrow::push_decoder::ParquetPushDecoderBuilder,
+    errors::ParquetError,
+    file::metadata::{ParquetMetaData, ParquetMetaDataPushDecoder},
+};
+
+use super::{
+    Importer, ReadError, Sink, Source,
+    own::{NO_METADATA, Rows},
+};
+use crate::batch::SampleBatch;
+
+/// Knows what our own writer of Parquet wrote.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnParquet;
+
+/// The first and the last bytes of a file.
+const MAGIC: &[u8; 4] = b"PAR1";
+/// The least bytes of a file: the magic twice, and a length.
+const SHORTEST: u64 = 12;
+/// Most bytes that are read at once; our own row groups are far smaller.
+const LARGEST: u64 = 256 << 20;
+/// Rows at once.
+const ROWS: usize = 8192;
+
+impl Importer for OwnParquet {
+    fn name(&self) -> &'static str {
+        "healthsync Parquet"
+    }
+
+    fn id(&self) -> &'static str {
+        "parquet"
+    }
+
+    fn recognize(&self, source: &mut dyn Source) -> Result<bool, ReadError> {
+        let length = source.seek(SeekFrom::End(0)).map_err(ReadError::Read)?;
+        if length < SHORTEST || *read(source, &(0..4))? != *MAGIC {
+            return Ok(false);
+        }
+        // One that was cut off cannot say whose it is; to say that much is better than nothing.
+        let Ok(metadata) = footer(source, length) else {
+            return Ok(true);
+        };
+        let decoder = ParquetPushDecoderBuilder::try_new_decoder(Arc::new(metadata));
+        Ok(decoder.is_ok_and(|decoder| SampleBatch::has_columns(decoder.schema())))
+    }
+
+    fn read(&self, source: &mut dyn Source, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+        let length = source.seek(SeekFrom::End(0)).map_err(ReadError::Read)?;
+        if length < SHORTEST || *read(source, &(length - 4..length))? != *MAGIC {
+            return Err(ReadError::Truncated { line: 1 });
+        }
+        let metadata = footer(source, length)?;
+        let mut decoder = ParquetPushDecoderBuilder::try_new_decoder(Arc::new(metadata))
+            .and_then(|builder| builder.with_batch_size(ROWS).build())
+            .map_err(damaged)?;
+        let mut rows = Rows::new();
+        let mut line = 1;
+        loop {
+            match decoder.try_decode().map_err(damaged)? {
+                DecodeResult::NeedsData(ranges) => {
+                    let pieces = read_all(source, &ranges)?;
+                    decoder.push_ranges(ranges, pieces).map_err(damaged)?;
+                }
+                DecodeResult::Data(batch) => {
+                    let batch = SampleBatch::new(batch)
+                        .map_err(|error| ReadError::Archive(Box::new(error)))?;
+                    if !batch.has_metadata() {
+                        return Err(ReadError::Malformed {
+                            line,
+                            reason: NO_METADATA.into(),
+                        });
+                    }
+                    rows.batch(&batch, line, sink)?;
+                    line += u64::try_from(batch.len()).unwrap_or_default();
+                }
+                DecodeResult::Finished => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Where everything stands.
+fn footer(source: &mut dyn Source, length: u64) -> Result<ParquetMetaData, ReadError> {
+    let mut decoder = ParquetMetaDataPushDecoder::try_new(length).map_err(damaged)?;
+    loop {
+        match decoder.try_decode().map_err(damaged)? {
+            DecodeResult::NeedsData(ranges) => {
+                let pieces = read_all(source, &ranges)?;
+                decoder.push_ranges(ranges, pieces).map_err(damaged)?;
+            }
+            DecodeResult::Data(metadata) => return Ok(metadata),
+            DecodeResult::Finished => {
+                return Err(ReadError::Archive("the file has no end".into()));
+            }
+        }
+    }
+}
+
+fn read_all(source: &mut dyn Source, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, ReadError> {
+    let wanted = ranges.iter().try_fold(0_u64, |sum, range| {
+        sum.checked_add(range.end.checked_sub(range.start)?)
+    });
+    if wanted.is_none_or(|wanted| wanted > LARGEST) {
+        return Err(ReadError::Archive("a part of the file is too large".into()));
+    }
+    let pieces = ranges.iter().map(|range| read(source, range));
+    pieces.collect()
+}
+
+/// Exactly these bytes.
+fn read(source: &mut dyn Source, range: &Range<u64>) -> Result<Bytes, ReadError> {
+    let length = range.end.saturating_sub(range.start);
+    let position = SeekFrom::Start(range.start);
+    source.seek(position).map_err(ReadError::Read)?;
+    let mut bytes = Vec::new();
+    let read = Read::take(source, length).read_to_end(&mut bytes);
+    let count = u64::try_from(read.map_err(ReadError::Read)?).unwrap_or_default();
+    if count == length {
+        Ok(bytes.into())
+    } else {
+        Err(ReadError::Archive("the file ends too early".into()))
+    }
+}
+
+fn damaged(error: ParquetError) -> ReadError {
+    ReadError::Archive(Box::new(error))
+}
