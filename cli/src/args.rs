@@ -24,7 +24,7 @@ pub(crate) use self::{
     config::{Config, SettingKey},
     discover::Discover,
     doctor::Doctor,
-    fetch::{Fetch, OTHER_DATA, OutputFormat},
+    fetch::{Fetch, OTHER_DATA, OutputFormat, What},
     keychain::Keychain,
     logs::Logs,
     scan::{Newcomer, Pair, Scan},
@@ -108,7 +108,7 @@ pub(crate) enum Command {
     Ping(Ping),
     /// List the health types that the server holds
     Types(Types),
-    /// Fetch samples as CSV, TSV, JSON, NDJSON, Arrow, Parquet or SQLite
+    /// Fetch samples, workouts, routes and more, in one of many formats
     Fetch(Fetch),
     /// Look at the certificates of the pair
     #[command(subcommand)]

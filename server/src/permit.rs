@@ -3,7 +3,7 @@
 //! A word is the name of a type (`heartRate`), or one category of it (`sleepAnalysis:asleepREM`).
 
 use healthsync_core::{
-    api::{Code, ScopeInfo},
+    api::{Code, Collection, ScopeInfo},
     kind::{Kind, Selector, UnknownKind},
     query::Query,
     report::inert,
@@ -59,21 +59,79 @@ impl Permit {
                 ));
             }
         }
-        if let Some(permitted) = &self.record.scope.origins {
-            if query.origins.is_empty() {
-                query.origins.clone_from(permitted);
-            }
-            if permitted.is_empty() {
-                return Err(refusal("this device may read no origin", ""));
-            }
-            if let Some(refused) = query.origins.iter().find(|name| !permitted.contains(name)) {
-                return Err(refusal(
-                    &format!("this device may not read the origin {refused:?}"),
-                    &permitted.join(", "),
-                ));
-            }
-        }
+        query.origins = self.origins(query.origins)?;
         Ok(query)
+    }
+
+    /// The origins that are asked for, as far as they may be read; none means all permitted ones.
+    pub fn origins(&self, asked: Vec<String>) -> Result<Vec<String>, ApiError> {
+        let Some(permitted) = &self.record.scope.origins else {
+            return Ok(asked);
+        };
+        if permitted.is_empty() {
+            return Err(refusal("this device may read no origin", ""));
+        }
+        if let Some(refused) = asked.iter().find(|name| !permitted.contains(name)) {
+            return Err(refusal(
+                &format!("this device may not read the origin {refused:?}"),
+                &permitted.join(", "),
+            ));
+        }
+        Ok(if asked.is_empty() {
+            permitted.clone()
+        } else {
+            asked
+        })
+    }
+
+    /// Whether a collection may be read.
+    pub fn collection(&self, collection: Collection) -> Result<(), ApiError> {
+        if self.is_whole(collection.as_str()) {
+            return Ok(());
+        }
+        Err(refusal(
+            &format!("this device may not read {collection}"),
+            &list(self.record.scope.types.as_deref()),
+        ))
+    }
+
+    /// The types of correlations that are asked for, as far as they may be read; none means all
+    /// permitted ones. Who may read both numbers of a blood pressure may know which belong together.
+    pub fn correlations(&self, asked: Vec<String>) -> Result<Vec<String>, ApiError> {
+        if self.types.is_none() {
+            return Ok(asked);
+        }
+        let may_read = |name: &str| {
+            let numbers = ["bloodPressureSystolic", "bloodPressureDiastolic"];
+            let has_numbers = numbers.iter().all(|number| self.is_whole(number));
+            self.is_whole(name) || (name == "bloodPressure" && has_numbers)
+        };
+        let refused = |name: &str| {
+            refusal(
+                &format!("this device may not read {name}"),
+                &list(self.record.scope.types.as_deref()),
+            )
+        };
+        if let Some(name) = asked.iter().find(|name| !may_read(name)) {
+            return Err(refused(&format!("{name:?}")));
+        }
+        if !asked.is_empty() {
+            return Ok(asked);
+        }
+        let known = CORRELATIONS.iter().filter(|name| may_read(name));
+        let permitted: Vec<String> = known.map(|name| (*name).to_owned()).collect();
+        if permitted.is_empty() {
+            return Err(refused("correlations"));
+        }
+        Ok(permitted)
+    }
+
+    /// Whether this word is in the scope, and not only a category of it.
+    fn is_whole(&self, word: &str) -> bool {
+        self.types.as_ref().is_none_or(|permitted| {
+            let mut whole = permitted.iter().filter(|one| one.category.is_none());
+            whole.any(|one| one.kind.as_str() == word)
+        })
     }
 
     /// What the store holds for this device; nothing else can be told from it.
@@ -104,6 +162,17 @@ impl Permit {
     fn everything(&self) -> Option<Query> {
         self.narrow(Query::default()).ok()
     }
+}
+
+/// The types of correlations that HealthKit has.
+pub const CORRELATIONS: [&str; 2] = ["bloodPressure", "food"];
+
+/// The words of a scope that name no type of samples: collections and correlations.
+pub fn other_words() -> impl Iterator<Item = &'static str> + Clone {
+    let collections = Collection::ALL.iter().map(|collection| collection.as_str());
+    collections
+        .filter(|word| *word != Collection::Correlations.as_str())
+        .chain(CORRELATIONS)
 }
 
 /// Reads what a person wrote for a type: a name, an alias, or a name and a category.
@@ -274,6 +343,84 @@ mod tests {
                 (Err(error), None) => assert_eq!(error.code, Code::TypeNotAllowed),
                 (found, expected) => panic!("{asked} of {of}: {found:?}, not {expected:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_collection_needs_its_word() {
+        let words = Some(&["workouts", "heartRate"][..]);
+        for (types, collection, expected) in [
+            (None, Collection::Routes, true),
+            (words, Collection::Workouts, true),
+            (words, Collection::Routes, false),
+            (Some(&[][..]), Collection::Workouts, false),
+            (Some(&["workouts:running"][..]), Collection::Workouts, false),
+        ] {
+            let found = permit(types, None).collection(collection);
+            assert_eq!(found.is_ok(), expected, "{types:?} {collection}");
+            if let Err(error) = found {
+                assert_eq!(error.code, Code::TypeNotAllowed);
+            }
+        }
+    }
+
+    #[test]
+    fn correlations_need_their_type_or_both_numbers() {
+        let numbers = Some(&["bloodPressureSystolic", "bloodPressureDiastolic"][..]);
+        let half = Some(&["bloodPressureSystolic"][..]);
+        for (types, asked, expected) in [
+            (None, "", Some("")),
+            (None, "food", Some("food")),
+            (numbers, "", Some("bloodPressure")),
+            (numbers, "bloodPressure", Some("bloodPressure")),
+            (numbers, "bloodPressure food", None),
+            (half, "", None),
+            (half, "bloodPressure", None),
+            (
+                Some(&["food", "bloodPressure"][..]),
+                "",
+                Some("bloodPressure food"),
+            ),
+            (Some(&["food"][..]), "", Some("food")),
+            (Some(&["correlations"][..]), "", None),
+            (Some(&[][..]), "", None),
+        ] {
+            let asked: Vec<String> = asked.split_whitespace().map(str::to_owned).collect();
+            let found = permit(types, None).correlations(asked.clone());
+            let found = found
+                .map(|types| types.join(" "))
+                .map_err(|error| error.code);
+            let expected = expected.map(str::to_owned).ok_or(Code::TypeNotAllowed);
+            assert_eq!(found, expected, "{types:?} {asked:?}");
+        }
+    }
+
+    #[test]
+    fn origins_are_narrowed_as_for_samples() {
+        let ana = permit(None, Some(&["ana"]));
+        let asked = |names: &[&str]| ana.origins(words(names)).map_err(|error| error.code);
+        assert_eq!(asked(&[]), Ok(words(&["ana"])));
+        assert_eq!(asked(&["ana"]), Ok(words(&["ana"])));
+        assert_eq!(asked(&["ben"]), Err(Code::TypeNotAllowed));
+        assert_eq!(
+            permit(None, None).origins(words(&["ben"])).ok(),
+            Some(words(&["ben"]))
+        );
+    }
+
+    #[test]
+    fn people_name_collections_too() {
+        for (text, expected) in [
+            ("workouts", Some("workouts")),
+            ("Routes", Some("routes")),
+            ("blood_pressure", Some("bloodPressure")),
+            ("correlations", None),
+        ] {
+            assert_eq!(
+                parse(text, other_words()).ok().as_deref(),
+                expected,
+                "{text}"
+            );
         }
     }
 

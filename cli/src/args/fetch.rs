@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
+use healthsync_core::{api::Collection, format::Standard};
 use healthsync_manual::Values;
 
 use crate::known;
@@ -22,6 +23,9 @@ Times are RFC 3339 (2026-01-10T08:00:00Z), local dates (2026-01-10), local times
     reason = "each is one flag of the command line"
 )]
 pub(crate) struct Fetch {
+    /// What to fetch [default: samples]
+    #[arg(value_name = "WHAT")]
+    pub(crate) what: Option<What>,
     /// Types, separated by commas (`healthsync types` lists them), `all`, or groups of types as
     /// --category names them [default: all]
     #[arg(
@@ -133,6 +137,14 @@ pub(crate) enum OutputFormat {
     Parquet,
     /// SQLite database, to a file
     Sqlite,
+    /// FHIR R4: a Bundle of Observations
+    Fhir,
+    /// FHIR R4: one Observation a line
+    FhirNdjson,
+    /// Open mHealth: an array of data points
+    Omh,
+    /// GPX 1.1, of routes
+    Gpx,
 }
 
 impl OutputFormat {
@@ -141,7 +153,17 @@ impl OutputFormat {
         matches!(self, Self::Arrow | Self::Parquet | Self::Sqlite)
     }
 
-    /// The name, for all but SQLite that of `core::format`.
+    /// The clinical standard, if it is one.
+    pub(crate) const fn standard(self) -> Option<Standard> {
+        match self {
+            Self::Fhir => Some(Standard::Fhir),
+            Self::FhirNdjson => Some(Standard::FhirLines),
+            Self::Omh => Some(Standard::OpenMHealth),
+            _ => None,
+        }
+    }
+
+    /// The name; that of `core::format` where it has one.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -151,6 +173,53 @@ impl OutputFormat {
             Self::Arrow => "arrow",
             Self::Parquet => "parquet",
             Self::Sqlite => "sqlite",
+            Self::Fhir => "fhir",
+            Self::FhirNdjson => "fhir-ndjson",
+            Self::Omh => "omh",
+            Self::Gpx => "gpx",
+        }
+    }
+}
+
+/// What there is besides samples, by the names of `core::api::Collection`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum What {
+    /// What was measured: one row a value
+    Samples,
+    /// Workouts with their statistics and events
+    Workouts,
+    /// Routes of workouts, point by point
+    Routes,
+    /// Electrocardiograms with their voltages
+    Ecg,
+    /// The rings of each day
+    Activity,
+    /// Blood pressures and meals: which samples belong together
+    Correlations,
+    /// Hearing tests
+    Audiograms,
+    /// FHIR resources of clinics
+    Clinical,
+    /// States of mind
+    Moods,
+    /// Prescriptions of glasses
+    Prescriptions,
+}
+
+impl What {
+    /// The collection; `None` for samples.
+    pub(crate) const fn collection(self) -> Option<Collection> {
+        match self {
+            Self::Samples => None,
+            Self::Workouts => Some(Collection::Workouts),
+            Self::Routes => Some(Collection::Routes),
+            Self::Ecg => Some(Collection::Ecg),
+            Self::Activity => Some(Collection::Activity),
+            Self::Correlations => Some(Collection::Correlations),
+            Self::Audiograms => Some(Collection::Audiograms),
+            Self::Clinical => Some(Collection::Clinical),
+            Self::Moods => Some(Collection::Moods),
+            Self::Prescriptions => Some(Collection::Prescriptions),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! What travels is the Arrow stream whatever is written in the end: one wire format, whose end
 //! shows that nothing was cut off, and which one thread reads while another decrypts.
 
+mod collection;
 mod format;
 mod sink;
 mod wanted;
@@ -25,17 +26,17 @@ use tokio::sync::mpsc;
 
 use self::{
     format::{chosen_format, options},
-    sink::{Sink, needs_a_file, told},
+    sink::{LeftOut, Sink, needs_a_file, told},
     wanted::{Wanted, unknown_type},
 };
 use super::wait::Wait;
 use crate::{
-    args::{Fetch, OutputFormat},
+    args::{Fetch, OutputFormat, What},
     client::{Answer, Link},
     config::ConfigFile,
     error::CliError,
     output::Output,
-    printer::{Printer, samples},
+    printer::{Printer, grouped, samples},
     range::Stretch,
     settings::{Settings, zone},
 };
@@ -48,34 +49,42 @@ const QUICK: Duration = Duration::from_secs(1);
 
 /// Fetches.
 pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliError> {
+    if let Some(collection) = fetch.what.and_then(What::collection) {
+        return collection::run(fetch, collection, settings).await;
+    }
     let printer = settings.printer;
     // Whatever can be refused here is refused before anybody is called.
     let stretch = Stretch::new(fetch, &zone(), settings.now_ms())?;
     let mut wanted = Wanted::new(fetch)?;
     let chosen = chosen_format(fetch, settings)?;
     let options = options(fetch, chosen)?;
+    wanted.include_metadata = options.include_metadata;
+    if chosen == OutputFormat::Gpx {
+        return Err(CliError::usage("samples have no places: GPX is for routes")
+            .with_hint("run `healthsync fetch routes --format gpx`"));
+    }
+    if chosen.standard().is_some() && (fetch.limit.is_some() || fetch.offset.is_some()) {
+        return Err(
+            CliError::usage("--limit and --offset count samples, not observations")
+                .with_hint("choose a range of time, or another format"),
+        );
+    }
     if !wanted.unknown.is_empty() && !is_paired(settings)? {
         return Err(unknown_type(&wanted.unknown, None));
     }
     if fetch.dry_run {
         return wanted.request(fetch, stretch).show(settings);
     }
-    let output = Output::open(fetch.output.as_deref(), fetch.force)?;
+    let output = opened(fetch, chosen, settings)?;
     let is_file = matches!(output, Output::File { .. });
-    if chosen == OutputFormat::Sqlite && !is_file {
-        return Err(needs_a_file());
-    }
-    if chosen.is_binary() && !is_file && printer.out_terminal {
-        return Err(CliError::usage(format!(
-            "{} is binary and would garble the terminal",
-            chosen.name()
-        ))
-        .with_hint("write it to a file with `--output FILE`, or pipe it on"));
-    }
+    let mut sink = Sink::new(chosen, &options, output, settings.now_ms())?;
 
-    let sink = Sink::new(chosen, &options, output)?;
-
-    let (answer, link) = ask(&mut wanted, fetch, stretch, settings).await?;
+    let mut link = None;
+    if chosen.standard().is_some() && wanted.has_pressures() {
+        collection::pressures(&mut link, fetch, stretch, settings, &mut sink).await?;
+    }
+    let asking = async |link: &mut Link| wanted.ask(link, fetch, stretch).await;
+    let (answer, link) = ask(link, fetch, settings, asking).await?;
     let progress = Printer::counter("samples");
     let slow = async {
         tokio::time::sleep(QUICK).await;
@@ -90,38 +99,86 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
         never = slow => never,
     };
     progress.finish_and_clear();
-    let end = outcome.map_err(|error| {
-        if is_file || error.code() != Code::AnswerDamaged.as_str() {
-            return error;
-        }
-        error.with_hint("run the command again; what was printed is not complete")
-    })?;
+    let (end, left_out) = outcome.map_err(|error| incomplete(error, is_file))?;
 
     if end.count == 0 {
         printer.note(&format!("No samples {}.", described(fetch, stretch)));
     }
+    tell_left_out(&left_out, chosen, settings);
+    let count = samples(end.count);
+    tell_end(&end, &count, fetch, is_file, settings)
+}
+
+/// Where it goes, if the format may go there.
+fn opened(fetch: &Fetch, chosen: OutputFormat, settings: &Settings) -> Result<Output, CliError> {
+    let output = Output::open(fetch.output.as_deref(), fetch.force)?;
+    let is_file = matches!(output, Output::File { .. });
+    if chosen == OutputFormat::Sqlite && !is_file {
+        return Err(needs_a_file());
+    }
+    if chosen.is_binary() && !is_file && settings.printer.out_terminal {
+        return Err(CliError::usage(format!(
+            "{} is binary and would garble the terminal",
+            chosen.name()
+        ))
+        .with_hint("write it to a file with `--output FILE`, or pipe it on"));
+    }
+    Ok(output)
+}
+
+/// What was printed before an answer broke off is not all.
+fn incomplete(error: CliError, is_file: bool) -> CliError {
+    if is_file || error.code() != Code::AnswerDamaged.as_str() {
+        return error;
+    }
+    error.with_hint("run the command again; what was printed is not complete")
+}
+
+/// What the format has no word for: never left out in silence.
+fn tell_left_out(left_out: &LeftOut, chosen: OutputFormat, settings: &Settings) {
+    if left_out.is_empty() {
+        return;
+    }
+    let sum = left_out.iter().map(|(_, count)| count).sum();
+    let types = left_out
+        .iter()
+        .map(|(name, count)| format!("{name} ({})", grouped(*count)))
+        .collect::<Vec<_>>()
+        .join(", ");
+    settings.printer.note(&format!(
+        "Left out {}, for which {} has no word: {}",
+        samples(sum),
+        chosen.name(),
+        inert(&types)
+    ));
+}
+
+/// Whether a limit cut the answer, and where it went.
+fn tell_end(
+    end: &End,
+    count: &str,
+    fetch: &Fetch,
+    is_file: bool,
+    settings: &Settings,
+) -> Result<(), CliError> {
+    let printer = settings.printer;
     if end.has_more {
         printer.note(&format!(
-            "There is more: --limit cut the answer after {}.",
-            samples(end.count)
+            "There is more: --limit cut the answer after {count}."
         ));
     }
-    if let Some(path) = fetch.output.as_deref().filter(|_| is_file) {
-        if printer.json {
-            printer.object(&json!({
-                "event": "saved",
-                "path": path,
-                "count": end.count,
-                "hasMore": end.has_more,
-            }))?;
-        } else {
-            printer.note(&format!(
-                "Saved {} to {}",
-                samples(end.count),
-                path.display()
-            ));
-        }
+    let Some(path) = fetch.output.as_deref().filter(|_| is_file) else {
+        return Ok(());
+    };
+    if printer.json {
+        return printer.object(&json!({
+            "event": "saved",
+            "path": path,
+            "count": end.count,
+            "hasMore": end.has_more,
+        }));
     }
+    printer.note(&format!("Saved {count} to {}", path.display()));
     Ok(())
 }
 
@@ -130,16 +187,15 @@ fn is_paired(settings: &Settings) -> Result<bool, CliError> {
     Ok(!config.servers.is_empty())
 }
 
-/// Connects and asks, again and again with `--wait`.
+/// Connects, unless there is a connection, and asks, again and again with `--wait`.
 async fn ask(
-    wanted: &mut Wanted,
+    mut open: Option<Link>,
     fetch: &Fetch,
-    stretch: Stretch,
     settings: &Settings,
+    mut asking: impl AsyncFnMut(&mut Link) -> Result<Answer, CliError>,
 ) -> Result<(Answer, Link), CliError> {
     let mut wait = Wait::new(fetch.wait);
     // Kept between the tries: opening a key store may ask a person.
-    let mut open = None;
     loop {
         let failure = match open.take() {
             None => match Link::open(settings).await {
@@ -149,7 +205,7 @@ async fn ask(
                 }
                 Err(error) => error,
             },
-            Some(mut link) => match wanted.ask(&mut link, fetch, stretch).await {
+            Some(mut link) => match asking(&mut link).await {
                 Ok(answer) => return Ok((answer, link)),
                 Err(error) => {
                     open = Some(link);
@@ -158,6 +214,20 @@ async fn ask(
             },
         };
         wait.after(failure, settings.printer).await?;
+    }
+}
+
+/// What the head of an answer says of its end.
+fn end_of(answer: &Answer) -> End {
+    let next_cursor = answer
+        .headers()
+        .get(api::NEXT_CURSOR)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    End {
+        count: 0,
+        has_more: next_cursor.is_some(),
+        next_cursor,
     }
 }
 
@@ -173,18 +243,9 @@ async fn receive(
     link: &Link,
     sink: Sink,
     progress: &ProgressBar,
-) -> Result<End, CliError> {
+) -> Result<(End, LeftOut), CliError> {
     let address = answer.address;
-    let next_cursor = answer
-        .headers()
-        .get(api::NEXT_CURSOR)
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    let end = End {
-        count: 0,
-        has_more: next_cursor.is_some(),
-        next_cursor,
-    };
+    let end = end_of(&answer);
     let (sender, receiver) = mpsc::channel(AHEAD);
     let writer = Writer {
         sink,
@@ -226,7 +287,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, mut pieces: mpsc::Receiver<Piece>) -> Result<End, CliError> {
+    fn run(mut self, mut pieces: mpsc::Receiver<Piece>) -> Result<(End, LeftOut), CliError> {
         let mut stream = ArrowStream::default();
         loop {
             match pieces.blocking_recv() {
@@ -238,8 +299,8 @@ impl Writer {
             }
         }
         stream.finish().map_err(told)?;
-        self.sink.finish(&self.end)?;
-        Ok(self.end)
+        let left_out = self.sink.finish(&self.end)?;
+        Ok((self.end, left_out))
     }
 
     fn take(&mut self, stream: &mut ArrowStream, bytes: &[u8]) -> Result<(), CliError> {

@@ -13,6 +13,7 @@
 
 mod binary;
 #[cfg(unix)]
+mod collections;
 mod completion;
 mod config;
 mod program;

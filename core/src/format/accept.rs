@@ -40,6 +40,16 @@ pub fn by_accept(header: Option<&str>) -> Option<&'static Format> {
     best.map(|(_, _, format)| format)
 }
 
+impl Format {
+    /// Whether a header `Accept` takes this format.
+    pub fn is_accepted(&self, header: &str) -> bool {
+        let ranges = header.split(',').filter_map(Range::parse);
+        let matching = ranges.filter(|range| range.matches(self.media_type));
+        let most_specific = matching.max_by_key(Range::specificity);
+        most_specific.is_some_and(|range| range.weight > 0)
+    }
+}
+
 /// One element of the header.
 struct Range<'a> {
     kind: &'a str,

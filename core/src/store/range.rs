@@ -1,11 +1,18 @@
 //! Which workouts, correlations or documents a caller wants, and the pages in which it gets them.
 
-use std::{fmt::Write as _, ops::ControlFlow};
+use std::{
+    fmt::{self, Write as _},
+    ops::ControlFlow,
+    str::FromStr,
+};
 
 use rusqlite::{Connection, Row, params_from_iter, types::Value};
 
 use super::{StoreError, plan::numbers, scan::unsigned};
-use crate::identity::Id;
+use crate::{
+    identity::Id,
+    query::{InvalidCursor, from_hex},
+};
 
 /// Which workouts, correlations or documents, in the order (start, id).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +36,39 @@ pub struct Place {
     pub start_ms: i64,
     /// Its id.
     pub id: Id,
+}
+
+/// Of a place; a cursor of samples is of the version before.
+const CURSOR_VERSION: u8 = 2;
+
+impl fmt::Display for Place {
+    /// Opaque text to clients: version (1 byte), start (8, big-endian), id (16), in hexadecimal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{CURSOR_VERSION:02x}")?;
+        let start = self.start_ms.to_be_bytes();
+        start
+            .iter()
+            .chain(&self.id)
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Place {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let bytes = from_hex(text).ok_or(InvalidCursor)?;
+        let (version, rest) = bytes.split_first().ok_or(InvalidCursor)?;
+        let (start, rest) = rest.split_first_chunk::<8>().ok_or(InvalidCursor)?;
+        let id = Id::try_from(rest).map_err(|_| InvalidCursor)?;
+        if *version != CURSOR_VERSION {
+            return Err(InvalidCursor);
+        }
+        Ok(Self {
+            start_ms: i64::from_be_bytes(*start),
+            id,
+        })
+    }
 }
 
 /// What a paged scan did besides calling its sink.
@@ -97,4 +137,31 @@ pub(super) fn scan<T>(
 /// A count as SQLite keeps it.
 pub(super) fn points(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     Ok(unsigned(row.get(column)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_opaque_text_that_reads_back() {
+        let place = Place {
+            start_ms: -1,
+            id: [0xab; 16],
+        };
+        let text = place.to_string();
+        assert_eq!(text.parse(), Ok(place));
+        assert_eq!(text, format!("02{}{}", "ff".repeat(8), "ab".repeat(16)));
+        for wrong in [
+            "",
+            "02",
+            &text[2..],
+            &text[..48],
+            &format!("{text}00"),
+            &text.replace("02", "01"),
+            &text.to_uppercase(),
+        ] {
+            assert_eq!(wrong.parse::<Place>(), Err(InvalidCursor), "{wrong}");
+        }
+    }
 }

@@ -80,6 +80,8 @@ events! {
     ReadData = "read-data",
     /// `GET /api/v1/samples`.
     ReadSamples = "read-samples",
+    /// `GET /api/v1/workouts`, `/routes`, `/ecg` and the like; which one, `types` says.
+    ReadCollection = "read-collection",
     /// `GET /api/v1/health/types`.
     ReadTypes = "read-types",
     /// Somebody dialled a pair and did not get through the handshake; `count` times.

@@ -235,9 +235,10 @@ impl Understood {
 
 pub(super) async fn understood(app: &App, mut limits: Limits) -> Result<Understood, ServerError> {
     if !limits.types.is_empty() {
-        let held = app
+        let mut held = app
             .with_store(|store| store.names_of(&Query::default()))
             .await?;
+        held.extend(permit::other_words().map(str::to_owned));
         for text in &mut limits.types {
             *text = permit::parse(text, held.iter().map(String::as_str))?;
         }

@@ -1,6 +1,7 @@
 //! Every path of the server, once. Handlers see no SQL and no TLS.
 
 mod body;
+mod collections;
 mod data;
 mod pair;
 mod reading;
@@ -16,13 +17,17 @@ use axum::{
     Router,
     routing::{delete, get, post},
 };
-use healthsync_core::api::{self, Code};
+use healthsync_core::api::{self, Code, Collection};
 
 use crate::{app::App, refusal::ApiError};
 
 /// The router; [`crate::gate::pass`] stands before it.
 pub fn router(app: Arc<App>) -> Router {
+    let collections = Collection::ALL.iter().fold(Router::new(), |router, one| {
+        router.route(one.path(), get(collections::collection))
+    });
     Router::new()
+        .merge(collections)
         .route(api::STATUS, get(status::status))
         .route(api::TYPES, get(types::types))
         .route(api::WHOAMI, get(whoami::whoami))

@@ -56,6 +56,11 @@ impl Reading {
         };
     }
 
+    /// The same in words, of what is no sample.
+    pub(super) fn about_words(&mut self, words: &[String]) {
+        self.note = self.note.clone().about(words.iter().map(String::as_str));
+    }
+
     /// More rows are on their way.
     pub(super) fn add(&mut self, rows: usize) {
         let rows = u64::try_from(rows).unwrap_or(u64::MAX);

@@ -10,7 +10,7 @@ use axum::{
 };
 use healthsync_core::{
     api::{Code, SamplesParams},
-    format::{self, Options},
+    format::{self, Format, Options},
     query::Query,
 };
 use healthsync_pairing::audit::Event;
@@ -31,19 +31,7 @@ pub(super) async fn samples(
 ) -> Result<Response, ApiError> {
     let QueryString(params) =
         params.map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
-    let accept: Vec<&str> = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    let accept = accept.join(",");
-    let format = format::by_accept(Some(accept.as_str()).filter(|text| !text.is_empty()))
-        .ok_or_else(|| {
-            ApiError::new(
-                Code::NotAcceptable,
-                "none of the accepted formats can be made",
-            )
-        })?;
+    let format = accepted(&headers)?;
     let options = Options {
         include_metadata: params.metadata.unwrap_or(false),
         ..Options::default()
@@ -54,6 +42,22 @@ pub(super) async fn samples(
         query(&params, held, now_ms)
     })
     .await
+}
+
+/// The format that the header `Accept` names.
+pub(super) fn accepted(headers: &HeaderMap) -> Result<&'static Format, ApiError> {
+    let accept: Vec<&str> = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    let accept = accept.join(",");
+    format::by_accept(Some(accept.as_str()).filter(|text| !text.is_empty())).ok_or_else(|| {
+        ApiError::new(
+            Code::NotAcceptable,
+            "none of the accepted formats can be made",
+        )
+    })
 }
 
 /// Reads the query string against what the store holds.
@@ -72,7 +76,8 @@ fn query(params: &SamplesParams, held: &[String], now_ms: i64) -> Result<Query, 
     .query(held, now_ms)
 }
 
-fn list(text: Option<&str>) -> Vec<&str> {
+/// Names that are joined by commas.
+pub(super) fn list(text: Option<&str>) -> Vec<&str> {
     text.into_iter()
         .flat_map(|text| text.split(','))
         .map(str::trim)

@@ -18,7 +18,7 @@ use axum::{
 use futures_util::stream;
 use healthsync_core::{
     api::{Code, NEXT_CURSOR},
-    format::{Encoder, End, Format, FormatError, Options},
+    format::{Encoder, End, Format, FormatError, LineError, Options},
     kind::{Kind, Selector},
     query::{Cursor, Query},
     store::{Store, StoreError},
@@ -103,7 +103,7 @@ impl Wanted<'_> {
     }
 }
 
-fn instant(text: Option<&str>, now_ms: i64) -> Result<Option<i64>, ApiError> {
+pub(super) fn instant(text: Option<&str>, now_ms: i64) -> Result<Option<i64>, ApiError> {
     text.map(|text| time::parse(text, &TimeZone::UTC, now_ms))
         .transpose()
         .map_err(|error| ApiError::new(Code::InvalidRange, error.to_string()))
@@ -119,13 +119,15 @@ enum Piece {
 
 /// Why a stream stopped.
 #[derive(Debug, thiserror::Error)]
-enum Broken {
+pub(super) enum Broken {
     #[error(transparent)]
     Audit(#[from] AuditError),
     #[error(transparent)]
     Format(#[from] FormatError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Line(#[from] LineError),
     #[error("the peer went away")]
     Gone,
 }
@@ -143,7 +145,7 @@ impl From<Broken> for ApiError {
 type Head = oneshot::Sender<Result<Option<String>, ApiError>>;
 
 /// The way out of the blocking thread: head, pieces, and what the audit log is told before.
-struct Outlet {
+pub(super) struct Outlet {
     /// Until the head has left.
     head: Option<Head>,
     next: Option<String>,
@@ -152,8 +154,21 @@ struct Outlet {
 }
 
 impl Outlet {
+    /// More rows are on their way.
+    pub(super) fn add(&mut self, rows: usize) {
+        self.reading.add(rows);
+    }
+
+    /// Sends what is ready, once it is worth a piece.
+    pub(super) fn send_full(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
+        if out.len() < PIECE_BYTES {
+            return Ok(());
+        }
+        self.send(std::mem::take(out))
+    }
+
     /// A piece with more behind it.
-    fn send(&mut self, bytes: Vec<u8>) -> Result<(), Broken> {
+    pub(super) fn send(&mut self, bytes: Vec<u8>) -> Result<(), Broken> {
         if self.head.is_some() {
             self.reading.begin()?;
         }
@@ -161,7 +176,7 @@ impl Outlet {
     }
 
     /// The last piece.
-    fn finish(&mut self, bytes: Vec<u8>) -> Result<(), Broken> {
+    pub(super) fn finish(&mut self, bytes: Vec<u8>) -> Result<(), Broken> {
         self.reading.end()?;
         self.push(bytes)?;
         self.pieces
@@ -191,6 +206,29 @@ pub(super) async fn answer(
     options: Options,
     build: impl FnOnce(&[String]) -> Result<Query, ApiError> + Send + 'static,
 ) -> Result<Response, ApiError> {
+    let begun = move |store: &Store, reading: &mut Reading| {
+        let query = narrowed(store, &permit, build, reading)?;
+        let next = store
+            .next_cursor(&query)
+            .map_err(|error| ApiError::internal(&error))?;
+        Ok((query, next.map(|cursor| cursor.to_string())))
+    };
+    let written = move |store: &Store, query: Query, outlet: &mut Outlet| {
+        let mut encoder = (format.encoder)(&options);
+        write(store, &query, encoder.as_mut(), outlet)
+    };
+    respond(app, reading, format.media_type, begun, written).await
+}
+
+/// Answers with what `write` sends, in a thread that may wait. `begin` comes first: it refuses, or
+/// says what is read and where the next page begins. Both see one state of the store.
+pub(super) async fn respond<T>(
+    app: Arc<App>,
+    reading: Reading,
+    media_type: &'static str,
+    begin: impl FnOnce(&Store, &mut Reading) -> Result<(T, Option<String>), ApiError> + Send + 'static,
+    write: impl FnOnce(&Store, T, &mut Outlet) -> Result<(), Broken> + Send + 'static,
+) -> Result<Response, ApiError> {
     let Some(turn) = app.scan_turn().await else {
         return Err(ApiError::new(Code::StoreUnavailable, "the server stops"));
     };
@@ -217,22 +255,18 @@ pub(super) async fn answer(
         };
         // The cursor in the head and the samples behind it show one state of the store: an import
         // that ends between them must not make the next page skip rows.
-        let ended =
-            store.snapshot(
-                |store| match begin(store, &permit, build, &mut outlet.reading) {
-                    Ok((query, next)) => {
-                        outlet.next = next;
-                        let mut encoder = (format.encoder)(&options);
-                        write(store, &query, encoder.as_mut(), &mut outlet)
-                    }
-                    Err(error) => {
-                        if let Some(head) = outlet.head.take() {
-                            drop(head.send(Err(error)));
-                        }
-                        Ok(())
-                    }
-                },
-            );
+        let ended = store.snapshot(|store| match begin(store, &mut outlet.reading) {
+            Ok((wanted, next)) => {
+                outlet.next = next;
+                write(store, wanted, &mut outlet)
+            }
+            Err(error) => {
+                if let Some(head) = outlet.head.take() {
+                    drop(head.send(Err(error)));
+                }
+                Ok(())
+            }
+        });
         match (ended, outlet.head.take()) {
             (Ok(()) | Err(Broken::Gone), _) => {}
             // Nothing has left yet: the peer is told.
@@ -245,10 +279,7 @@ pub(super) async fn answer(
     let next: Option<String> = begun.await.map_err(|error| ApiError::internal(&error))??;
     let mut response = Response::new(body_of(body));
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(format.media_type),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::VARY, HeaderValue::from_static("accept"));
     if let Some(cursor) = next.and_then(|cursor| HeaderValue::from_str(&cursor).ok()) {
         headers.insert(NEXT_CURSOR, cursor);
@@ -256,13 +287,13 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-/// The query, and where its next page begins.
-fn begin(
+/// The query, narrowed to what the device may read; the audit log is told what it is about.
+pub(super) fn narrowed(
     store: &Store,
     permit: &Permit,
     build: impl FnOnce(&[String]) -> Result<Query, ApiError>,
     reading: &mut Reading,
-) -> Result<(Query, Option<String>), ApiError> {
+) -> Result<Query, ApiError> {
     let held = permit
         .names(store)
         .map_err(|error| ApiError::internal(&error))?;
@@ -276,10 +307,7 @@ fn begin(
         }
     };
     reading.about(&query);
-    let next = store
-        .next_cursor(&query)
-        .map_err(|error| ApiError::internal(&error))?;
-    Ok((query, next.map(|cursor| cursor.to_string())))
+    Ok(query)
 }
 
 /// The body that ends well only after [`Piece::Last`].
@@ -311,17 +339,11 @@ fn write(
     encoder.start(&mut out)?;
     let mut broken = None;
     let scanned = store.scan(query, &mut |batch| {
-        outlet.reading.add(batch.len());
+        outlet.add(batch.len());
         let written = encoder
             .batch(&batch, &mut out)
             .map_err(Broken::from)
-            .and_then(|()| {
-                if out.len() < PIECE_BYTES {
-                    Ok(())
-                } else {
-                    outlet.send(std::mem::take(&mut out))
-                }
-            });
+            .and_then(|()| outlet.send_full(&mut out));
         match written {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {

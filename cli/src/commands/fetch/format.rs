@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use healthsync_core::format::Options;
+use healthsync_core::{
+    api::Collection,
+    format::{CollectionEncoder, Options, Shape},
+};
 
 use crate::{
-    args::{Fetch, OTHER_DATA, OutputFormat},
+    args::{Fetch, OTHER_DATA, OutputFormat, What},
     error::CliError,
     settings::Settings,
 };
@@ -18,7 +21,10 @@ pub(super) fn chosen_format(fetch: &Fetch, settings: &Settings) -> Result<Output
         .is_some_and(|path| path != Path::new("-"));
     let json = settings.printer.json;
     if let Some(format) = fetch.format {
-        let lines = matches!(format, OutputFormat::Json | OutputFormat::Ndjson);
+        let lines = matches!(
+            format,
+            OutputFormat::Json | OutputFormat::Ndjson | OutputFormat::FhirNdjson
+        );
         if json && !to_file && !lines {
             return Err(CliError::usage(format!(
                 "--json writes NDJSON to stdout, --format {} does not fit",
@@ -42,6 +48,7 @@ pub(super) fn chosen_format(fetch: &Fetch, settings: &Settings) -> Result<Output
         Some("arrow" | "arrows") => OutputFormat::Arrow,
         Some("parquet") => OutputFormat::Parquet,
         Some("sqlite" | "sqlite3" | "db") => OutputFormat::Sqlite,
+        Some("gpx") => OutputFormat::Gpx,
         Some(ending) if OTHER_DATA.contains(&ending) => {
             return Err(
                 CliError::usage(format!("there is no format for .{ending}")).with_hint(
@@ -50,14 +57,23 @@ pub(super) fn chosen_format(fetch: &Fetch, settings: &Settings) -> Result<Output
             );
         }
         _ if json => OutputFormat::Ndjson,
-        _ => OutputFormat::Csv,
+        // What has no rows of the same columns is written as lines.
+        _ => match fetch.what.and_then(What::collection) {
+            Some(collection) if !is_table(collection) => OutputFormat::Ndjson,
+            _ => OutputFormat::Csv,
+        },
     })
+}
+
+fn is_table(collection: Collection) -> bool {
+    CollectionEncoder::new(collection, Shape::Tsv).is_some()
 }
 
 /// What the encoder is told.
 pub(super) fn options(fetch: &Fetch, format: OutputFormat) -> Result<Options, CliError> {
     let mut options = Options {
-        include_metadata: fetch.include_metadata,
+        // Clinical standards say the device and when a record was written.
+        include_metadata: fetch.include_metadata || format.standard().is_some(),
         ..Options::default()
     };
     if let Some(text) = fetch.delimiter.as_deref() {

@@ -3,7 +3,7 @@
 use healthsync_core::{
     api::Code,
     batch::SampleBatch,
-    format::{self as formats, Encoder, End, FormatError, Options},
+    format::{self as formats, Clinical, Encoder, End, FormatError, Options, Pressure},
     replica::{Database, ReplicaError},
     report::Hint as _,
 };
@@ -23,7 +23,16 @@ pub(super) enum Sink {
     },
     /// A database in the file of the output.
     Rows { database: Database, output: Output },
+    /// Observations.
+    Clinical {
+        clinical: Clinical,
+        full: Vec<u8>,
+        output: Output,
+    },
 }
+
+/// What a format has no word for: types, and how many samples of each.
+pub(super) type LeftOut = Vec<(String, u64)>;
 
 impl Sink {
     /// Begins to write.
@@ -31,7 +40,18 @@ impl Sink {
         format: OutputFormat,
         options: &Options,
         output: Output,
+        now_ms: i64,
     ) -> Result<Self, CliError> {
+        if let Some(standard) = format.standard() {
+            let clinical = Clinical::new(standard, now_ms);
+            let mut full = Vec::with_capacity(FULL + (FULL >> 2));
+            clinical.start(&mut full);
+            return Ok(Self::Clinical {
+                clinical,
+                full,
+                output,
+            });
+        }
         if format == OutputFormat::Sqlite {
             let path = output.file_path().ok_or_else(needs_a_file)?;
             let database = Database::create(path, options.include_metadata).map_err(not_kept)?;
@@ -58,18 +78,36 @@ impl Sink {
                 output,
             } => {
                 encoder.batch(batch, full).map_err(told)?;
-                if full.len() >= FULL {
-                    output.write(full)?;
-                    full.clear();
-                }
-                Ok(())
+                write_full(full, output)
             }
             Self::Rows { database, .. } => database.add(batch).map_err(not_kept),
+            Self::Clinical {
+                clinical,
+                full,
+                output,
+            } => {
+                clinical.batch(batch, full).map_err(told)?;
+                write_full(full, output)
+            }
         }
     }
 
+    /// Adds a blood pressure; only observations have a word for it.
+    pub(super) fn pressure(&mut self, pressure: &Pressure) -> Result<(), CliError> {
+        if let Self::Clinical {
+            clinical,
+            full,
+            output,
+        } = self
+        {
+            clinical.pressure(pressure, full);
+            return write_full(full, output);
+        }
+        Ok(())
+    }
+
     /// Writes the end and makes the file appear.
-    pub(super) fn finish(self, end: &End) -> Result<(), CliError> {
+    pub(super) fn finish(self, end: &End) -> Result<LeftOut, CliError> {
         match self {
             Self::Bytes {
                 mut encoder,
@@ -78,14 +116,38 @@ impl Sink {
             } => {
                 encoder.finish(end, &mut full).map_err(told)?;
                 output.write(&full)?;
-                output.commit()
+                output.commit()?;
+                Ok(LeftOut::new())
             }
             Self::Rows { database, output } => {
                 database.finish().map_err(not_kept)?;
-                output.commit()
+                output.commit()?;
+                Ok(LeftOut::new())
+            }
+            Self::Clinical {
+                clinical,
+                mut full,
+                mut output,
+            } => {
+                clinical.finish(&mut full);
+                output.write(&full)?;
+                output.commit()?;
+                let left_out = clinical.left_out();
+                Ok(left_out
+                    .map(|(name, count)| (name.to_owned(), count))
+                    .collect())
             }
         }
     }
+}
+
+/// Writes what waits, once it is much.
+pub(super) fn write_full(full: &mut Vec<u8>, output: &mut Output) -> Result<(), CliError> {
+    if full.len() >= FULL {
+        output.write(full)?;
+        full.clear();
+    }
+    Ok(())
 }
 
 /// A database has pages that are written again and again.

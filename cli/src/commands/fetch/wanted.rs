@@ -25,20 +25,28 @@ pub(super) struct Wanted {
     pub(super) unknown: Vec<String>,
     /// The members of the groups that were named: who may not read one of them still gets the rest.
     members: Vec<String>,
+    /// Also origin, device, creation date and metadata.
+    pub(super) include_metadata: bool,
 }
 
 impl Wanted {
     /// Reads `--types` and `--category`; nothing means all. Words that are near to a known name are
     /// typing errors; others may be names that only the server knows, and are asked for there.
     pub(super) fn new(fetch: &Fetch) -> Result<Self, CliError> {
-        let mut wanted = Self::default();
+        let mut wanted = Self {
+            include_metadata: fetch.include_metadata,
+            ..Self::default()
+        };
         for word in fetch.types.iter().map(|word| word.trim()) {
             if word.is_empty() {
                 return Err(CliError::usage("--types has an empty name in it")
                     .with_hint("name types, separated by commas, or leave `--types` out to get all; `healthsync types` lists the names"));
             }
             if word.eq_ignore_ascii_case("all") {
-                return Ok(Self::default());
+                return Ok(Self {
+                    include_metadata: fetch.include_metadata,
+                    ..Self::default()
+                });
             }
             match (Kind::parse(word), Group::parse(word)) {
                 (Ok(_), _) => wanted.named.push(word.to_owned()),
@@ -60,6 +68,17 @@ impl Wanted {
             .extend(group.kinds().map(|kind| kind.to_string()));
     }
 
+    /// Whether both numbers of a blood pressure are asked for.
+    pub(super) fn has_pressures(&self) -> bool {
+        let everything =
+            self.named.is_empty() && self.unknown.is_empty() && self.members.is_empty();
+        let kinds = || self.named.iter().chain(&self.members);
+        let names = |wanted: &str| {
+            kinds().any(|name| Kind::parse(name).is_ok_and(|found| &*found.kind == wanted))
+        };
+        everything || (names("bloodPressureSystolic") && names("bloodPressureDiastolic"))
+    }
+
     /// The request, with the unknown words as they are.
     pub(super) fn request(&self, fetch: &Fetch, stretch: Stretch) -> Request {
         let types: Vec<&str> = [&self.named, &self.unknown, &self.members]
@@ -78,10 +97,7 @@ impl Wanted {
         .with("end", stretch.end_ms.map(time::rfc3339))
         .with("limit", fetch.limit.map(|limit| limit.to_string()))
         .with("offset", fetch.offset.map(|offset| offset.to_string()))
-        .with(
-            "metadata",
-            fetch.include_metadata.then(|| "true".to_owned()),
-        )
+        .with("metadata", self.include_metadata.then(|| "true".to_owned()))
     }
 
     /// Sends the request; names that only the server may know are compared with its list first.

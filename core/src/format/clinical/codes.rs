@@ -1,6 +1,6 @@
 //! What each type is called where clinicians read: LOINC, UCUM, schemas of Open mHealth.
 //!
-//! Codes and units are the metric ones of HealthKitOnFHIR (Stanford, MIT); the schemas are those
+//! Codes and units are the metric ones of `HealthKitOnFHIR` (Stanford, MIT); the schemas are those
 //! of <https://www.openmhealth.org>. A type without a line here has no code that we know of.
 
 /// One line of the table.
@@ -40,7 +40,7 @@ pub(super) enum Measure {
 pub(super) type Group = (&'static str, &'static str);
 
 /// How Open mHealth says it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Body {
     /// Name and version of the schema.
     pub(super) schema: (&'static str, &'static str),
