@@ -142,6 +142,8 @@ pub struct Document {
     pub series: Option<Series>,
     /// The workout it belongs to: how many workouts of the same file came before that one.
     pub workout: Option<u64>,
+    /// Line in the file, counted from 1; 0 for what is no line of it.
+    pub line: u64,
 }
 
 impl Document {
@@ -159,6 +161,7 @@ impl Document {
             metadata: Metadata::default(),
             series: None,
             workout: None,
+            line: 0,
         }
     }
 }
@@ -169,11 +172,17 @@ pub struct Body {
     fields: Map<String, Value>,
     halves: Map<String, Value>,
     resource: Option<String>,
+    identity: Map<String, Value>,
+    printed: Map<String, Value>,
 }
 
 impl Body {
     /// The name under which a resource stands.
     pub const RESOURCE: &'static str = "resource";
+    /// The name under which texts stand that follow the phone's language.
+    pub const PRINTED: &'static str = "printed";
+    /// The name under which stands who the person is, where that was asked for.
+    pub const IDENTITY: &'static str = "identity";
 
     /// Sets a value.
     pub fn set(&mut self, name: &str, value: impl Into<Value>) {
@@ -184,6 +193,22 @@ impl Body {
     pub fn set_number(&mut self, name: &str, number: f64, half: f64) {
         self.set(name, number);
         self.halves.insert(name.to_owned(), half.into());
+    }
+
+    /// Sets a text that follows the phone's language on the day of the export, and so says nothing
+    /// about whether two documents are equal.
+    pub fn set_printed(&mut self, name: &str, text: &str) {
+        self.printed.insert(name.to_owned(), text.into());
+    }
+
+    /// Sets something that says who the person is.
+    pub fn set_identity(&mut self, name: &str, text: &str) {
+        self.identity.insert(name.to_owned(), text.into());
+    }
+
+    /// Drops what says who the person is; tells whether there was any.
+    pub fn drop_identity(&mut self) -> bool {
+        !std::mem::take(&mut self.identity).is_empty()
     }
 
     /// Sets a JSON text that is kept byte by byte: FHIR says that the digits of a number count.
@@ -203,19 +228,32 @@ impl Body {
 
     /// Whether nothing is said.
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty() && self.resource.is_none()
+        self.fields.is_empty()
+            && self.resource.is_none()
+            && self.identity.is_empty()
+            && self.printed.is_empty()
     }
 
     /// Bytes in memory, roughly.
     pub fn size(&self) -> usize {
         /// Of a field that is no long text.
         const FIELD: usize = 200;
-        self.fields.len() * FIELD + self.resource.as_ref().map_or(0, String::len)
+        (self.fields.len() + self.printed.len()) * FIELD
+            + self.resource.as_ref().map_or(0, String::len)
     }
 
     /// The JSON object; names in a fixed order, the resource last.
     pub fn to_json(&self) -> String {
-        let mut text = Value::Object(self.fields.clone()).to_string();
+        let mut fields = self.fields.clone();
+        for (name, part) in [
+            (Self::PRINTED, &self.printed),
+            (Self::IDENTITY, &self.identity),
+        ] {
+            if !part.is_empty() {
+                fields.insert(name.to_owned(), Value::Object(part.clone()));
+            }
+        }
+        let mut text = Value::Object(fields).to_string();
         if let Some(resource) = &self.resource {
             text.pop();
             if text.len() > 1 {
@@ -235,16 +273,26 @@ impl Body {
         (!self.halves.is_empty()).then(|| Value::Object(self.halves.clone()).to_string())
     }
 
-    /// Whether a stored body says the same: numbers up to what either print could say.
+    /// Whether a stored body says the same: numbers up to what either print could say. One that
+    /// lacks the resource (its file was not at hand) or the identity (nobody asked for it) says
+    /// nothing about them.
     pub fn equals(&self, json: &str, halves: Option<&str>) -> bool {
         let own = self.to_json();
         if own == json {
             return true;
         }
         let parse = |text| serde_json::from_str::<Map<String, Value>>(text);
-        let (Ok(own), Ok(other)) = (parse(&own), parse(json)) else {
+        let (Ok(mut own), Ok(mut other)) = (parse(&own), parse(json)) else {
             return false;
         };
+        for fields in [&mut own, &mut other] {
+            fields.remove(Self::PRINTED);
+        }
+        for name in [Self::RESOURCE, Self::IDENTITY] {
+            if !own.contains_key(name) {
+                other.remove(name);
+            }
+        }
         let other_halves = halves.and_then(|text| parse(text).ok()).unwrap_or_default();
         let half = |halves: &Map<String, Value>, name: &str| {
             halves.get(name).and_then(Value::as_f64).unwrap_or_default()
@@ -297,6 +345,30 @@ mod tests {
         more.set("moveTime", 1);
         assert!(!check(&kilocalories, &more) && !check(&more, &kilocalories));
         assert!(!kilocalories.equals("no json", None));
+    }
+
+    #[test]
+    fn what_is_not_at_hand_says_nothing() {
+        let mut whole = Body::default();
+        whole.set("sampleRate", 512);
+        whole.set_printed("classification", "Sinus Rhythm");
+        whole.set_identity("name", "A");
+        assert!(whole.set_resource("{\"a\":1.0}"));
+        let stored = whole.to_json();
+        assert_eq!(
+            stored,
+            "{\"identity\":{\"name\":\"A\"},\"printed\":{\"classification\":\"Sinus Rhythm\"},\
+             \"sampleRate\":512,\"resource\":{\"a\":1.0}}"
+        );
+        let mut less = Body::default();
+        less.set("sampleRate", 512);
+        less.set_printed("classification", "洞調律");
+        assert!(less.equals(&stored, None) && !whole.equals(&less.to_json(), None));
+        let mut other = whole.clone();
+        assert!(other.set_resource("{\"a\":2.0}"));
+        assert!(!other.equals(&stored, None));
+        assert!(whole.drop_identity() && !whole.drop_identity());
+        assert!(!whole.to_json().contains("name"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod json;
 
 use std::sync::Arc;
 
-use crate::kind::Kind;
+use crate::{kind::Kind, time::rfc3339};
 
 /// A value as an importer read it, in the kind's canonical unit.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +77,8 @@ pub struct Beat {
     pub bpm: String,
     /// Local time without a date, in the language of the phone, as printed.
     pub time: String,
+    /// The instant it means, milliseconds since 1970-01-01T00:00:00Z, if that can be said.
+    pub at_ms: Option<i64>,
 }
 
 impl Metadata {
@@ -126,6 +128,10 @@ impl Metadata {
                 push_string(text, &beat.bpm);
                 text.push_str(",\"time\":");
                 push_string(text, &beat.time);
+                if let Some(at_ms) = beat.at_ms {
+                    text.push_str(",\"at\":");
+                    push_string(text, &rfc3339(at_ms));
+                }
                 text.push('}');
             });
         }
@@ -208,14 +214,21 @@ mod tests {
         let beat = Beat {
             bpm: "57".to_owned(),
             time: "7:00:01.30\u{202f}AM".to_owned(),
+            at_ms: None,
+        };
+        let resolved = Beat {
+            at_ms: Some(1_718_442_001_300),
+            ..beat.clone()
         };
         let metadata = Metadata {
             entries: entries(&[("k", "v")]),
-            beats: vec![beat.clone(), beat],
+            beats: vec![beat, resolved],
         };
         let value: serde_json::Value = serde_json::from_str(&metadata.to_json().unwrap()).unwrap();
         assert_eq!(value["k"], "v");
         assert_eq!(value[Metadata::BEATS][1]["bpm"], "57");
         assert_eq!(value[Metadata::BEATS][1]["time"], "7:00:01.30\u{202f}AM");
+        assert_eq!(value[Metadata::BEATS][0].get("at"), None);
+        assert_eq!(value[Metadata::BEATS][1]["at"], "2024-06-15T09:00:01.300Z");
     }
 }

@@ -136,8 +136,12 @@ pub struct Start {
 
 /// Options of `import`.
 #[derive(Clone, Debug, ClapArgs)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option that a person gives or not"
+)]
 pub struct Import {
-    /// Exports: `export.zip` of the Health app, or the XML file in it
+    /// Exports: `export.zip` of the Health app, the folder it holds, or the XML file in that
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
@@ -148,6 +152,22 @@ pub struct Import {
     /// Keep what a file that breaks off held up to there
     #[arg(long)]
     pub keep_partial: bool,
+
+    /// Keep who the person is, too: date of birth, sex, blood type, the name in electrocardiograms
+    #[arg(long)]
+    pub with_identity: bool,
+
+    /// Tell what would happen, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Delete what this export no longer holds; it must be complete and the newest of its origin
+    #[arg(long)]
+    pub prune: bool,
+
+    /// Delete without asking, also more than one row of a hundred
+    #[arg(long, requires = "prune")]
+    pub yes: bool,
 }
 
 /// Options of `pair`.

@@ -236,6 +236,21 @@ codes! {
     /// The archive around the export is damaged.
     DamagedArchive = "DAMAGED_ARCHIVE", None, 1,
         "export again in the Health app and copy the whole file";
+    /// Somebody still writes the file.
+    FileStillChanging = "FILE_STILL_CHANGING", None, 1,
+        "wait until the file is copied, then run the command again; nothing was imported";
+    /// A prune would delete much.
+    PruneNotConfirmed = "PRUNE_NOT_CONFIRMED", None, 1,
+        "look at it with `healthsync-server import --prune --dry-run FILE`, then agree with `--yes`";
+    /// A prune by an older export.
+    PruneOfOlderExport = "PRUNE_OF_OLDER_EXPORT", None, 1,
+        "export again in the Health app, or leave `--prune` out";
+    /// A prune by an export that breaks off.
+    PruneOfPartialExport = "PRUNE_OF_PARTIAL_EXPORT", None, 1,
+        "export again in the Health app, or leave `--prune` out";
+    /// A prune by a file without a date.
+    PruneWithoutDate = "PRUNE_WITHOUT_DATE", None, 1,
+        "run the command without `--prune`, which deletes nothing";
     /// A file could not be read.
     ReadFailed = "READ_FAILED", None, 1,
         "check the path and its permissions";

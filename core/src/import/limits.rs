@@ -26,6 +26,19 @@ pub(super) const CACHE: usize = 512;
 /// Metadata entries of one element.
 pub(super) const ENTRIES: usize = 1000;
 
+/// Points of one route: four days and more at one a second.
+pub(super) const POINTS: usize = 400_000;
+
+/// Bytes of one series, encoded; and of all routes that stand in one workout.
+pub(super) const SERIES: usize = 16 << 20;
+
+/// Files that an export refers to, and bytes of the names and elements that do.
+pub(super) const REFERENCES: usize = 100_000;
+pub(super) const REFERENCE_BYTES: usize = 32 << 20;
+
+/// Bytes of one FHIR resource.
+pub(super) const RESOURCE: u64 = 8 << 20;
+
 /// The text, or as much of it as a name may have.
 pub(super) fn name(text: &str) -> &str {
     text.get(..text.floor_char_boundary(NAME))

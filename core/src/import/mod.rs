@@ -62,6 +62,21 @@ pub trait Importer: Sync {
 
     /// Reads a recognized file from its beginning to its end.
     fn read(&self, source: &mut dyn Source, sink: &mut Sink<'_>) -> Result<(), ReadError>;
+
+    /// Whether a folder is an unpacked file of this format.
+    fn recognize_folder(&self, folder: &mut dyn Folder) -> Result<bool, ReadError> {
+        let _ = folder;
+        Ok(false)
+    }
+
+    /// Reads a recognized folder.
+    fn read_folder(&self, folder: &mut dyn Folder, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+        let _ = (folder, sink);
+        Err(ReadError::Malformed {
+            line: 0,
+            reason: "this format has no folders".into(),
+        })
+    }
 }
 
 impl std::fmt::Debug for dyn Importer {
@@ -73,6 +88,25 @@ impl std::fmt::Debug for dyn Importer {
 /// A reader that an importer may rewind (a zip's directory stands at its end).
 pub trait Source: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Source for T {}
+
+/// Files that belong together: what an archive or a folder holds. Their names are data; nobody makes
+/// a path of one.
+pub trait Folder: Send {
+    /// The files, in a fixed order.
+    fn entries(&mut self) -> Result<Vec<Entry>, ReadError>;
+
+    /// Opens the file at this position of [`Folder::entries`].
+    fn open(&mut self, index: usize) -> Result<Box<dyn Read + Send + '_>, ReadError>;
+}
+
+/// A file of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name, with `/` between the parts.
+    pub name: String,
+    /// Its length, bytes.
+    pub size: u64,
+}
 
 /// Where an importer hands its items.
 pub type Sink<'a> = dyn FnMut(Item) -> Result<(), Stopped> + 'a;

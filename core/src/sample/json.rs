@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use jiff::tz::TimeZone;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
 use super::{Beat, Metadata};
+use crate::time;
 
 impl Metadata {
     /// The metadata of a JSON object of strings and arrays of strings, in its order; `None` if the
@@ -85,7 +87,14 @@ impl<'de> Visitor<'de> for EntryVisitor {
         while let Some(element) = list.next_element()? {
             match element {
                 Element::Text(text) => texts.push(text),
-                Element::Beat { bpm, time } => beats.push(Beat { bpm, time }),
+                Element::Beat { bpm, time, at } => {
+                    let at_ms = at.map(|at| time::parse(&at, &TimeZone::UTC, 0)).transpose();
+                    beats.push(Beat {
+                        bpm,
+                        time,
+                        at_ms: at_ms.map_err(|_| A::Error::custom("a beat without an instant"))?,
+                    });
+                }
             }
         }
         match (texts.is_empty(), beats.is_empty()) {
@@ -100,7 +109,11 @@ impl<'de> Visitor<'de> for EntryVisitor {
 #[serde(untagged)]
 enum Element {
     Text(String),
-    Beat { bpm: String, time: String },
+    Beat {
+        bpm: String,
+        time: String,
+        at: Option<String>,
+    },
 }
 
 #[cfg(test)]
@@ -114,6 +127,7 @@ mod tests {
             r#"{"z":"1","a":["1","3"],"b":""}"#,
             r#"{"a \"b\"":"c\\\n\u0000"}"#,
             r#"{"k":"v","HKInstantaneousBeatsPerMinute":[{"bpm":"57","time":"7:00 AM"}]}"#,
+            r#"{"HKInstantaneousBeatsPerMinute":[{"bpm":"57","time":"7","at":"2024-06-15T09:00:01.300Z"}]}"#,
             // A text of that name, and beats besides.
             r#"{"HKInstantaneousBeatsPerMinute":"x","HKInstantaneousBeatsPerMinute":[{"bpm":"57","time":"7"}]}"#,
         ] {
@@ -133,6 +147,7 @@ mod tests {
             r#"{"a":null}"#,
             r#"{"a":{"b":"c"}}"#,
             r#"{"a":[{"bpm":"57","time":"7"}]}"#,
+            r#"{"HKInstantaneousBeatsPerMinute":[{"bpm":"57","time":"7","at":"soon"}]}"#,
             r#"{"a":["1",{"bpm":"57","time":"7"}]}"#,
             r#"{"a":"1"} x"#,
             r#"{"a":"1""#,

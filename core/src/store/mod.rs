@@ -19,7 +19,9 @@ use std::{
 use crate::{document::Noun, query::Cursor, report::Hint};
 
 pub use documents::{NounSummary, StoredDocument};
-pub use ingest::{ImportFailed, ImportOptions, ImportProgress};
+pub use ingest::{
+    Consent, Deletion, ImportFailed, ImportOptions, ImportProgress, NotPruned, Settled,
+};
 pub use range::{Paged, Place, Range};
 pub use workouts::{
     Member, StoredActivity, StoredCorrelation, StoredEvent, StoredStatistic, StoredWorkout,
@@ -175,6 +177,8 @@ pub struct Tally {
     pub updated: u64,
     /// There already.
     pub unchanged: u64,
+    /// Removed (only with prune).
+    pub deleted: u64,
 }
 
 /// Things passed over for one reason.

@@ -3,6 +3,7 @@
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
 use healthsync_core::{
+    document::Noun,
     report::Hint as _,
     store::{ImportOptions, Store},
 };
@@ -315,33 +316,59 @@ fn another_reader_sees_a_file_whole_or_not_at_all() {
     assert_eq!(reader.count().expect("a count"), 2000);
 }
 
+/// A small generator of pseudo-random numbers (Marsaglia's xorshift), always the same.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, below: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(below).expect("small")).expect("small")
+    }
+
+    fn damage(&mut self, text: &[u8]) -> Vec<u8> {
+        let mut damaged = text.to_vec();
+        for _ in 0..=self.below(4) {
+            let place = self.below(damaged.len());
+            match self.below(4) {
+                0 => damaged[place] = u8::try_from(self.below(256)).expect("a byte"),
+                1 => damaged.truncate(place.max(1)),
+                2 => drop(damaged.remove(place)),
+                _ => damaged.insert(place, b"<>\"'&=/\0"[self.below(8)]),
+            }
+            damaged.push(b'\n');
+        }
+        damaged
+    }
+}
+
 #[test]
 fn no_damage_makes_it_panic() {
     let text = read("apple/rinoshiyo_sample_export.xml");
-    // A small generator of pseudo-random numbers (Marsaglia's xorshift), always the same.
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % u64::try_from(below).expect("small")).expect("small")
-    };
+    let (route, ecg) = (
+        read("gpx/rinoshiyo_sample_workout_route.gpx"),
+        read("ecg/rinoshiyo_sample_ecg.csv"),
+    );
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut store = store();
-    let mut imported = 0;
+    let (mut imported, mut points) = (0, 0);
     for _ in 0..300 {
-        let mut damaged = text.clone();
-        for _ in 0..=random(4) {
-            let place = random(damaged.len());
-            match random(4) {
-                0 => damaged[place] = u8::try_from(random(256)).expect("a byte"),
-                1 => damaged.truncate(place.max(1)),
-                2 => drop(damaged.remove(place)),
-                _ => damaged.insert(place, b"<>\"'&=/\0"[random(8)]),
-            }
-        }
+        let damaged = random.damage(&text);
         imported += u32::from(import(&mut store, &damaged).is_ok());
+        let archive = zip(&[
+            ("export.xml", &text),
+            (
+                "workout-routes/sample_workout_route.gpx",
+                &random.damage(&route),
+            ),
+            ("electrocardiograms/ecg.csv", &random.damage(&ecg)),
+        ]);
+        let whole = import(&mut store, &archive).expect("the export itself is good");
+        assert_eq!(whole.read, 6);
+        points += u32::from(whole.documents.contains_key(&Noun::Ecg));
     }
-    assert!(imported > 50, "{imported}");
+    assert!(imported > 50 && points > 50, "{imported} {points}");
 }
 
 #[test]

@@ -39,7 +39,10 @@ fn every_fixture_gives_its_records() {
     let mut checked = 0;
     for line in manifest.lines().skip(1) {
         let columns: Vec<_> = line.split('\t').collect();
-        let records: u64 = columns[4].parse().expect("a number of records");
+        // Routes and electrocardiograms have points: see `documents`.
+        let Ok(records) = columns[4].parse::<u64>() else {
+            continue;
+        };
         let bytes = read(columns[0]);
         let mut store = store();
         match import(&mut store, &bytes) {

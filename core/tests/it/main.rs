@@ -8,11 +8,16 @@
 
 mod answers;
 mod bad_input;
+mod beside;
+mod documents;
+mod everything;
 mod export;
 mod fixtures;
+mod generated;
 mod health_auto_export;
 mod health_connect;
 mod identity;
 mod import;
+mod prune;
 mod random_rows;
 mod round_trip;

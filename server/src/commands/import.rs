@@ -1,9 +1,11 @@
 //! `import FILE...`: reads exports into the store, whether or not a server runs. Opens no key
 //! store.
 
+mod crash;
+mod input;
+mod report;
+
 use std::{
-    fmt::Write as _,
-    fs::File,
     io::{self, BufReader},
     path::{Path, PathBuf},
 };
@@ -11,11 +13,15 @@ use std::{
 use healthsync_core::{
     identity::{DEFAULT_ORIGIN, is_origin},
     report::Hint,
-    store::{ImportFailed, ImportOptions, ImportProgress, Imported, SkippedCount, Store},
+    store::{Consent, Deletion, ImportFailed, ImportOptions, ImportProgress, Imported, Store},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::{Value, json};
 
+use self::{
+    crash::step,
+    input::{Input, open},
+    report::{add, event, summary},
+};
 use crate::{
     args,
     error::{ExitStatus, ServerError},
@@ -32,8 +38,8 @@ pub enum ImportError {
     /// It cannot be opened.
     #[error("could not open {0:?}")]
     Open(PathBuf, #[source] io::Error),
-    /// It is a folder or a device.
-    #[error("{0:?} is not a file")]
+    /// It is a device or a pipe.
+    #[error("{0:?} is neither a file nor a folder")]
     NotAFile(PathBuf),
     /// Its content, or the store.
     #[error("could not import {0:?}")]
@@ -72,9 +78,10 @@ impl Hint for ImportError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Open(..) => Some("check the path and its permissions".to_owned()),
-            Self::NotAFile(_) => {
-                Some("give the export.zip of the Health app, or the XML file in it".to_owned())
-            }
+            Self::NotAFile(_) => Some(
+                "give the export.zip of the Health app, or the folder or the XML file in it"
+                    .to_owned(),
+            ),
             Self::File(_, failed) => failed.hint(),
             Self::Incomplete { .. } => Some(
                 "the others are there; see what is said of each, then import those again with \
@@ -111,15 +118,13 @@ fn run(settings: &Settings, args: &args::Import) -> Result<ExitStatus, ServerErr
     let mut failed = 0;
     for path in &args.files {
         // A single file that cannot be opened leaves no store behind.
-        let imported = open(path)
-            .map_err(ServerError::from)
-            .and_then(|(file, length)| {
-                let store = match &mut store {
-                    Some(store) => store,
-                    none => none.insert(open_store(settings)?),
-                };
-                Ok(import_file(settings, args, store, path, &file, length)?)
-            });
+        let imported = open(path).map_err(ServerError::from).and_then(|input| {
+            let store = match &mut store {
+                Some(store) => store,
+                none => none.insert(open_store(settings, args.dry_run)?),
+            };
+            Ok(import_file(settings, args, store, path, input)?)
+        });
         let imported = match imported {
             Ok(imported) => imported,
             Err(ServerError::Import(error)) if several && !error.is_of_the_store() => {
@@ -130,10 +135,8 @@ fn run(settings: &Settings, args: &args::Import) -> Result<ExitStatus, ServerErr
             Err(error) => return Err(error),
         };
         if several {
-            let mut event = event("file", &imported);
-            if let Value::Object(fields) = &mut event {
-                fields.insert("file".to_owned(), path.display().to_string().into());
-            }
+            let mut event = event("file", &imported, args.dry_run);
+            event.insert("file".to_owned(), path.display().to_string().into());
             printer.event(&event, || {
                 format!("{}: {}", path.display(), summary(&imported))
             })?;
@@ -142,12 +145,14 @@ fn run(settings: &Settings, args: &args::Import) -> Result<ExitStatus, ServerErr
     }
     let files = args.files.len();
     if failed < files {
-        printer.event(&event("imported", &total), || {
-            if several {
-                format!("Together: {}", summary(&total))
+        printer.event(&event("imported", &total, args.dry_run), || {
+            let together = if several { "Together: " } else { "" };
+            let trial = if args.dry_run {
+                "\nThis was a dry run: nothing was changed."
             } else {
-                summary(&total)
-            }
+                ""
+            };
+            format!("{together}{}{trial}", summary(&total))
         })?;
     }
     if failed > 0 {
@@ -156,8 +161,12 @@ fn run(settings: &Settings, args: &args::Import) -> Result<ExitStatus, ServerErr
     Ok(ExitStatus::Success)
 }
 
-fn open_store(settings: &Settings) -> Result<Store, ServerError> {
+/// The store; a trial makes no file where there is none.
+fn open_store(settings: &Settings, is_trial: bool) -> Result<Store, ServerError> {
     let path = settings.folder.health_db();
+    if is_trial && !path.exists() {
+        return Store::in_memory().map_err(|error| ServerError::Store(path, error));
+    }
     Store::open(&path).map_err(|error| ServerError::Store(path, error))
 }
 
@@ -166,40 +175,59 @@ fn import_file(
     args: &args::Import,
     store: &mut Store,
     path: &Path,
-    file: &File,
-    length: u64,
+    input: Input,
 ) -> Result<Imported, ImportError> {
-    let bar = progress_bar(settings, path, length);
+    let bar = progress_bar(settings, path, input.length());
     let options = ImportOptions {
         keep_partial: args.keep_partial,
         keep_origins: args.origin.is_none(),
+        with_identity: args.with_identity,
+        dry_run: args.dry_run,
+        prune: args.prune.then(|| consent(settings, args.yes, &bar)),
+        settled: Some(input.settled()),
     };
-    let mut source = BufReader::with_capacity(BUFFER_BYTES, file);
-    let imported = store.import(
-        args.origin.as_deref().unwrap_or(DEFAULT_ORIGIN),
-        &mut source,
-        Some(length),
-        &options,
-        &mut |progress: ImportProgress| {
-            if let Some(total) = progress.total {
-                bar.set_length(total);
-            }
-            bar.set_position(progress.bytes);
-            bar.set_message(format!("{} records", progress.records));
-        },
-    );
+    let origin = args.origin.as_deref().unwrap_or(DEFAULT_ORIGIN);
+    let mut progress = |progress: ImportProgress| {
+        if let Some(total) = progress.total {
+            bar.set_length(total);
+        }
+        bar.set_position(progress.bytes);
+        bar.set_message(format!("{} records", progress.records));
+        step();
+    };
+    let imported = match input {
+        Input::File { file, length, .. } => {
+            let mut source = BufReader::with_capacity(BUFFER_BYTES, file);
+            store.import(origin, &mut source, Some(length), &options, &mut progress)
+        }
+        Input::Folder(mut folder) => {
+            store.import_folder(origin, &mut folder, &options, &mut progress)
+        }
+    };
+    step();
     bar.finish_and_clear();
     imported.map_err(|failed| ImportError::File(path.to_owned(), failed))
 }
 
-fn open(path: &Path) -> Result<(File, u64), ImportError> {
-    let failed = |error| ImportError::Open(path.to_owned(), error);
-    // Before opening: a pipe without a writer would wait for ever.
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(ImportError::NotAFile(path.to_owned()));
-    }
-    Ok((File::open(path).map_err(failed)?, metadata.len()))
+/// Who agrees to a large deletion: `--yes`, or a person at the terminal.
+fn consent(settings: &Settings, yes: bool, bar: &ProgressBar) -> Consent {
+    let (printer, bar) = (settings.printer, bar.clone());
+    Consent::new(move |Deletion { rows, of }| {
+        if yes || !printer.is_interactive() {
+            return yes;
+        }
+        bar.suspend(|| {
+            let question = format!(
+                "This deletes {rows} of {of} rows that the export no longer holds.\nGo on? [y/N] "
+            );
+            let answer = printer
+                .prompt(&question)
+                .ok()
+                .and_then(|()| io::stdin().lines().next()?.ok());
+            let answer = answer.unwrap_or_default().trim().to_ascii_lowercase();
+            matches!(answer.as_str(), "y" | "yes")
+        })
+    })
 }
 
 fn progress_bar(settings: &Settings, path: &Path, length: u64) -> ProgressBar {
@@ -220,148 +248,4 @@ fn progress_bar(settings: &Settings, path: &Path, length: u64) -> ProgressBar {
         .to_string_lossy();
     bar.set_prefix(healthsync_core::report::inert(&name).into_owned());
     bar
-}
-
-fn event(name: &str, imported: &Imported) -> Value {
-    let skipped: Vec<Value> = imported
-        .skipped
-        .iter()
-        .map(|skipped| {
-            json!({
-                "reason": skipped.reason,
-                "count": skipped.count,
-                "firstLine": skipped.first_line,
-            })
-        })
-        .collect();
-    json!({
-        "event": name,
-        "read": imported.read,
-        "new": imported.new,
-        "updated": imported.updated,
-        "unchanged": imported.unchanged,
-        "deleted": imported.deleted,
-        "skipped": skipped,
-    })
-}
-
-fn summary(imported: &Imported) -> String {
-    let skipped: u64 = imported.skipped.iter().map(|skipped| skipped.count).sum();
-    let mut text = format!(
-        "{} read / {} new / {} updated / {} unchanged / {skipped} skipped",
-        imported.read, imported.new, imported.updated, imported.unchanged
-    );
-    let mut line = |written: std::fmt::Arguments<'_>| {
-        // Writing to a String cannot fail.
-        write!(text, "\n  {written}").unwrap_or_default();
-    };
-    for (name, tally) in [
-        ("workouts", imported.workouts),
-        ("correlations", imported.correlations),
-    ] {
-        if tally.read > 0 {
-            line(format_args!(
-                "{name}: {} read / {} new / {} updated / {} unchanged",
-                tally.read, tally.new, tally.updated, tally.unchanged
-            ));
-        }
-    }
-    for SkippedCount {
-        reason,
-        count,
-        first_line,
-    } in &imported.skipped
-    {
-        let reason = healthsync_core::report::inert(reason);
-        // What is no line of the export (another file in the archive) has none.
-        if *first_line > 0 {
-            line(format_args!(
-                "skipped {count}: {reason} (first in line {first_line})"
-            ));
-        } else {
-            line(format_args!("skipped {count}: {reason}"));
-        }
-    }
-    text
-}
-
-fn add(total: &mut Imported, imported: Imported) {
-    total.read += imported.read;
-    total.new += imported.new;
-    total.updated += imported.updated;
-    total.unchanged += imported.unchanged;
-    total.deleted += imported.deleted;
-    for (sum, tally) in [
-        (&mut total.workouts, imported.workouts),
-        (&mut total.correlations, imported.correlations),
-    ] {
-        sum.read += tally.read;
-        sum.new += tally.new;
-        sum.updated += tally.updated;
-        sum.unchanged += tally.unchanged;
-    }
-    for skipped in imported.skipped {
-        match total
-            .skipped
-            .iter_mut()
-            .find(|known| known.reason == skipped.reason)
-        {
-            Some(known) => known.count += skipped.count,
-            None => total.skipped.push(skipped),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn imported() -> Imported {
-        Imported {
-            read: 10,
-            new: 7,
-            updated: 1,
-            unchanged: 2,
-            skipped: vec![SkippedCount {
-                reason: "no start date".to_owned(),
-                count: 3,
-                first_line: 42,
-            }],
-            ..Imported::default()
-        }
-    }
-
-    #[test]
-    fn summary_says_why() {
-        assert_eq!(
-            summary(&imported()),
-            "10 read / 7 new / 1 updated / 2 unchanged / 3 skipped\n  \
-             skipped 3: no start date (first in line 42)"
-        );
-        let mut beside = imported();
-        beside.skipped[0].first_line = 0;
-        assert!(summary(&beside).ends_with("\n  skipped 3: no start date"));
-        let mut total = imported();
-        add(&mut total, imported());
-        assert_eq!((total.read, total.skipped[0].count), (20, 6));
-    }
-
-    #[test]
-    fn event_has_the_documented_shape() {
-        let expected = json!({
-            "event": "imported", "read": 10, "new": 7, "updated": 1, "unchanged": 2, "deleted": 0,
-            "skipped": [{"reason": "no start date", "count": 3, "firstLine": 42}],
-        });
-        assert_eq!(event("imported", &imported()), expected);
-    }
-
-    #[test]
-    fn what_is_no_file_is_refused_before_reading() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(open(folder.path()).unwrap_err().code(), "NOT_AN_EXPORT");
-        assert_eq!(
-            open(&folder.path().join("none")).unwrap_err().code(),
-            "READ_FAILED"
-        );
-    }
 }

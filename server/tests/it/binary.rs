@@ -14,12 +14,12 @@ use tempfile::TempDir;
 
 use crate::house::export;
 
-struct Home {
+pub(crate) struct Home {
     folder: TempDir,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let passphrase = folder.path().join("passphrase");
         fs::write(&passphrase, "correct horse\n").expect("written");
@@ -27,11 +27,11 @@ impl Home {
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn command(&self, line: &str) -> Command {
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_healthsync-server"));
         command
             .args(line.split_whitespace())

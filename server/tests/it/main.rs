@@ -11,6 +11,7 @@ mod authz;
 mod binary;
 mod commands;
 mod house;
+mod killed;
 mod limits;
 mod renewal;
 mod requests;

@@ -1,15 +1,12 @@
-//! Finding the export in a zip, by content: its name is translated (`导出.xml`, `exportar.xml`)
-//! and its folder differs.
+//! The archive, and finding the export in it by content: its name is translated (`导出.xml`,
+//! `exportar.xml`) and its folder differs.
 
-use std::{
-    borrow::Cow,
-    io::{self, ErrorKind, Read},
-};
+use std::io::{self, ErrorKind, Read};
 
-use zip::{ZipArchive, read::ZipFile, result::ZipError};
+use zip::{ZipArchive, result::ZipError};
 
-use super::{HEAD, Source, is_export};
-use crate::import::ReadError;
+use super::{HEAD, Source, beside::is_junk, is_export};
+use crate::import::{Entry, Folder, ReadError};
 
 /// An open zip.
 pub(super) struct Archive<'a> {
@@ -27,77 +24,61 @@ pub(super) fn open(source: &mut dyn Source) -> Result<Archive<'_>, ReadError> {
     Ok(Archive { zip })
 }
 
-impl<'a> Archive<'a> {
-    /// The largest entry that begins as an export does. macOS adds a `._` twin to each file that
-    /// ends in `.xml`, too, and holds none.
-    pub(super) fn find_export(&mut self) -> Result<Option<usize>, ReadError> {
-        let mut problem = None;
-        for index in self.candidates()? {
-            match self.begins_as_export(index) {
-                Ok(true) => return Ok(Some(index)),
-                Ok(false) => {}
-                // A route that is damaged is no reason to refuse the export beside it.
-                Err(error) => problem = Some(error),
-            }
-        }
-        problem.map_or(Ok(None), Err)
-    }
-
-    /// How many exports there are besides this one.
-    pub(super) fn other_exports(&mut self, chosen: usize) -> Result<u64, ReadError> {
-        let mut others = 0;
-        for index in self.candidates()? {
-            // What is damaged and not read is not known to be an export.
-            if index != chosen && matches!(self.begins_as_export(index), Ok(true)) {
-                others += 1;
-            }
-        }
-        Ok(others)
-    }
-
-    /// The entries that may be an export, the largest first.
-    fn candidates(&mut self) -> Result<Vec<usize>, ReadError> {
-        let mut candidates = Vec::new();
+impl Folder for Archive<'_> {
+    fn entries(&mut self) -> Result<Vec<Entry>, ReadError> {
+        let mut entries = Vec::new();
         for index in 0..self.zip.len() {
             let entry = self.zip.by_index_raw(index).map_err(damaged)?;
-            // A name in an unknown encoding is as good as any other.
-            let apple_double = entry.name().is_ok_and(|name| name.starts_with("__MACOSX/"));
-            let junk = entry.is_dir() || apple_double || entry.size() == 0;
-            if !junk {
-                candidates.push((entry.size(), index));
-            }
+            // A name in an unknown encoding is as good as any other, and a folder is no file: it
+            // has the name that junk has.
+            let name = match entry.name() {
+                Ok(name) if !entry.is_dir() => name.into_owned(),
+                Ok(_) => String::new(),
+                Err(_) => format!("entry {index}"),
+            };
+            let size = entry.size();
+            entries.push(Entry { name, size });
         }
-        candidates.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(candidates.into_iter().map(|(_, index)| index).collect())
+        Ok(entries)
     }
 
-    fn begins_as_export(&mut self, index: usize) -> Result<bool, ReadError> {
-        let mut head = Vec::new();
-        self.entry(index)?
-            .take(HEAD)
-            .read_to_end(&mut head)
-            .map_err(unreadable)?;
-        Ok(is_export(&head))
+    fn open(&mut self, index: usize) -> Result<Box<dyn Read + Send + '_>, ReadError> {
+        let entry = self.zip.by_index(index).map_err(damaged)?;
+        Ok(Box::new(entry))
     }
+}
 
-    /// What to say about a second document that repeats part of the export.
-    pub(super) fn ignored_document(&self) -> Option<Cow<'static, str>> {
-        let is_document = |name: Cow<'_, str>| {
-            !name.starts_with("__MACOSX/") && name.rsplit('/').next() == Some("export_cda.xml")
-        };
-        self.zip
-            .file_names()
-            .any(|name| name.is_ok_and(is_document))
-            .then_some(Cow::Borrowed("export_cda.xml, which repeats records"))
+/// The largest file of a folder that begins as an export does: its name is translated, and macOS
+/// adds a `._` twin to each file that ends in `.xml`, too, and holds none.
+pub(super) fn find_export(
+    folder: &mut dyn Folder,
+    entries: &[Entry],
+) -> Result<Option<usize>, ReadError> {
+    let mut candidates: Vec<_> = entries
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| entry.size > 0 && !is_junk(&entry.name))
+        .map(|(index, entry)| (entry.size, index))
+        .collect();
+    candidates.sort_unstable_by(|a, b| b.cmp(a));
+    let mut problem = None;
+    for (_, index) in candidates {
+        match begins_as_export(folder, index) {
+            Ok(true) => return Ok(Some(index)),
+            Ok(false) => {}
+            // A route that is damaged is no reason to refuse the export beside it.
+            Err(error) => problem = Some(error),
+        }
     }
+    problem.map_or(Ok(None), Err)
+}
 
-    /// One entry, decompressed.
-    pub(super) fn entry(
-        &mut self,
-        index: usize,
-    ) -> Result<ZipFile<'_, &'a mut dyn Source>, ReadError> {
-        self.zip.by_index(index).map_err(damaged)
-    }
+fn begins_as_export(folder: &mut dyn Folder, index: usize) -> Result<bool, ReadError> {
+    let mut head = Vec::new();
+    Read::take(&mut folder.open(index)?, HEAD)
+        .read_to_end(&mut head)
+        .map_err(unreadable)?;
+    Ok(is_export(&head))
 }
 
 fn damaged(error: ZipError) -> ReadError {

@@ -1,7 +1,7 @@
 //! `Correlation` with the records that belong together.
 
 use super::{
-    element::{ElementReader, Reason},
+    element::{ElementReader, FRAME, Reason},
     limits,
     metadata::external_id,
     tag::Tag,
@@ -22,6 +22,7 @@ impl ElementReader<'_, '_> {
             .map(Kind::from_healthkit);
         let frame = self.frame(tag);
         let mut metadata = Metadata::default();
+        self.other_attributes(tag, &[FRAME, &["type"]].concat(), &mut metadata)?;
         let mut members = Vec::new();
         if token == Token::Open {
             self.children(&mut |reader, child, token| {

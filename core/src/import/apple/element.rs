@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 
 use super::{
-    date, limits,
-    measure::{Measures, plain},
+    beats, date,
+    document::element_name,
+    limits,
+    measure::Measures,
     metadata::{Room, external_id},
     prolog,
     provenance::Writers,
+    route::References,
     tag::Tag,
     text::Chunks,
     tokens::{Token, Tokens},
@@ -18,8 +21,14 @@ use crate::{
 };
 
 /// Reads the whole text of an export.
-pub(super) fn read(chunks: Chunks, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+pub(super) fn read(
+    chunks: Chunks,
+    references: &mut References,
+    sink: &mut Sink<'_>,
+) -> Result<(), ReadError> {
     let mut reader = ElementReader {
+        references,
+        workouts: 0,
         tokens: Tokens::new(chunks)?,
         sink,
         spare: Vec::new(),
@@ -66,22 +75,6 @@ pub(super) fn read(chunks: Chunks, sink: &mut Sink<'_>) -> Result<(), ReadError>
     Ok(())
 }
 
-/// Elements that are not kept yet, and why.
-const PASSED_OVER: &[(&str, &str)] = &[
-    ("ActivitySummary", "activity summaries (not kept yet)"),
-    ("Audiogram", "audiograms (not kept yet)"),
-    ("ClinicalRecord", "clinical records (not kept yet)"),
-    ("FileReference", "workout routes (not kept yet)"),
-    ("Me", "personal details (never kept)"),
-    ("StateOfMind", "states of mind (not kept yet)"),
-    ("VisionPrescription", "vision prescriptions (not kept yet)"),
-    (
-        "WorkoutActivity",
-        "parts of multisport workouts (not kept yet)",
-    ),
-    ("WorkoutRoute", "workout routes (not kept yet)"),
-];
-
 /// Why an element cannot be kept.
 pub(super) type Reason = Cow<'static, str>;
 
@@ -89,7 +82,10 @@ pub(super) struct ElementReader<'s, 'k> {
     pub(super) tokens: Tokens,
     pub(super) measures: Measures,
     pub(super) writers: Writers,
-    sink: &'s mut Sink<'k>,
+    pub(super) references: &'s mut References,
+    /// Workouts that were handed on.
+    workouts: u64,
+    pub(super) sink: &'s mut Sink<'k>,
     spare: Vec<Tag>,
     pub(super) room: Room,
 }
@@ -135,15 +131,34 @@ impl ElementReader<'_, '_> {
                 }
                 Err(reason) => Err(reason),
             },
-            "Workout" => match self.workout(tag, token)? {
-                Ok(workout) => {
-                    (self.sink)(Item::Workout(Box::new(workout)))?;
-                    Ok(())
+            "Workout" => {
+                let (workout, routes) = self.workout(tag, token)?;
+                let mut number = None;
+                let kept = match workout {
+                    Ok(workout) => {
+                        number = Some(self.workouts);
+                        self.workouts += 1;
+                        (self.sink)(Item::Workout(Box::new(workout)))?;
+                        Ok(())
+                    }
+                    Err(reason) => Err(reason),
+                };
+                self.hand_on(routes, number)?;
+                kept
+            }
+            "ExportDate" => match tag.value("value").and_then(date::parse) {
+                Some(at_ms) => {
+                    (self.sink)(Item::Exported(at_ms))?;
+                    return self.leave(tag, token);
                 }
-                Err(reason) => Err(reason),
+                None => Err("export dates that are no dates".into()),
             },
-            "ExportDate" => return self.leave(tag, token),
-            _ => return self.pass_over(tag, token),
+            _ => {
+                if self.document(tag, token)? {
+                    return Ok(());
+                }
+                return self.pass_over(tag, token);
+            }
         };
         match kept {
             Ok(()) => Ok(()),
@@ -157,8 +172,8 @@ impl ElementReader<'_, '_> {
         tag: &Tag,
         token: Token,
     ) -> Result<Result<Sample, Reason>, ReadError> {
-        let sample = self.record_of(tag);
         let mut metadata = Metadata::default();
+        let sample = self.record_of(tag, &mut metadata);
         if token == Token::Open {
             self.children(&mut |reader, child, token| {
                 if reader.metadata_entry(child, &mut metadata)? {
@@ -174,12 +189,15 @@ impl ElementReader<'_, '_> {
         }
         Ok(sample.map(|mut sample| {
             sample.external_id = external_id(&metadata);
+            if !metadata.beats.is_empty() {
+                beats::resolve(&mut metadata, sample.start_ms, sample.end_ms);
+            }
             sample.metadata = metadata;
             sample
         }))
     }
 
-    fn record_of(&mut self, tag: &Tag) -> Result<Sample, Reason> {
+    fn record_of(&mut self, tag: &Tag, metadata: &mut Metadata) -> Result<Sample, Reason> {
         let mut type_name = None;
         let (mut unit, mut value) = (None, None);
         for (key, text) in tag.attributes() {
@@ -187,7 +205,9 @@ impl ElementReader<'_, '_> {
                 "type" => type_name = Some(text),
                 "unit" => unit = Some(text),
                 "value" => value = Some(text),
-                _ => {}
+                _ if FRAME.contains(&key) => {}
+                // iOS 8 wrote metadata as attributes.
+                _ => self.entry(key, text, metadata)?,
             }
         }
         let type_name = type_name
@@ -275,12 +295,7 @@ impl ElementReader<'_, '_> {
 
     /// Steps over an element and tells it.
     pub(super) fn pass_over(&mut self, tag: &mut Tag, token: Token) -> Result<(), ReadError> {
-        let known = PASSED_OVER.iter().find(|(name, _)| *name == tag.name());
-        let reason = match known {
-            Some((_, reason)) => Cow::Borrowed(*reason),
-            None => format!("unknown element `{}`", plain(tag.name())).into(),
-        };
-        self.skipped(self.tokens.line(), reason)?;
+        self.skipped(self.tokens.line(), element_name(tag).into())?;
         self.leave(tag, token)
     }
 
@@ -310,3 +325,14 @@ pub(super) struct Frame {
     pub(super) created_ms: Option<i64>,
     pub(super) provenance: std::sync::Arc<crate::sample::Provenance>,
 }
+
+/// Attributes that say who wrote an element, and when.
+pub(super) const FRAME: &[&str] = &[
+    "sourceName",
+    "startDate",
+    "endDate",
+    "creationDate",
+    "sourceVersion",
+    "device",
+    "source",
+];

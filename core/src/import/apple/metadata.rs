@@ -7,6 +7,8 @@ use crate::{
     sample::{Beat, Metadata},
 };
 
+const BEYOND: &str = "metadata beyond the limit";
+
 /// Room for the metadata of one child of the root.
 pub(super) struct Room(pub(super) usize);
 
@@ -32,6 +34,7 @@ impl ElementReader<'_, '_> {
                 metadata.beats.push(Beat {
                     bpm: bpm.to_owned(),
                     time: time.to_owned(),
+                    at_ms: None,
                 });
             } else {
                 let line = reader.tokens.line();
@@ -55,12 +58,40 @@ impl ElementReader<'_, '_> {
             return Ok(true);
         };
         let value = tag.value("value").unwrap_or_default();
+        if self.entry(key, value, metadata).is_err() {
+            self.skipped(self.tokens.line(), BEYOND.into())?;
+        }
+        Ok(true)
+    }
+
+    /// Takes an entry, if there is room for it.
+    pub(super) fn entry(
+        &mut self,
+        key: &str,
+        value: &str,
+        metadata: &mut Metadata,
+    ) -> Result<(), &'static str> {
         let entries = &mut metadata.entries;
         if entries.len() < limits::ENTRIES && self.room.take(key.len() + value.len()) {
             entries.push((key.to_owned(), value.to_owned()));
+            Ok(())
         } else {
-            self.skipped(self.tokens.line(), "metadata beyond the limit".into())?;
+            Err(BEYOND)
         }
-        Ok(true)
+    }
+
+    /// Takes the attributes that are not `known`: iOS 8 wrote metadata as attributes.
+    pub(super) fn other_attributes(
+        &mut self,
+        tag: &Tag,
+        known: &[&str],
+        metadata: &mut Metadata,
+    ) -> Result<(), ReadError> {
+        for (key, value) in tag.attributes() {
+            if !known.contains(&key) && self.entry(key, value, metadata).is_err() {
+                self.skipped(self.tokens.line(), BEYOND.into())?;
+            }
+        }
+        Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! Apple Health's export: `export.zip`, or the `.xml` in it.
 //!
 //! ```text
-//! archive ─► text (a thread of its own) ─► prolog ─► tokens ─► records, workouts, correlations
+//! archive ─► text (a thread of its own) ─► prolog ─► tokens ─► records, workouts, documents
 //! inflate    drop control characters       skip DTD  quick-xml
+//!    └─────► beside: routes (gpx), electrocardiograms (ecg), clinical resources, one after another
 //! ```
 //!
 //! Real exports break their own rules: the DTD of iOS 16 is malformed, app names hold control
@@ -10,12 +11,19 @@
 //! is not understood is passed over, counted and told with its line.
 
 mod archive;
+mod beats;
+mod beside;
 mod category;
 mod correlation;
+mod document;
+mod ecg;
 mod element;
+mod gpx;
 mod measure;
 mod metadata;
+mod number;
 mod prolog;
+mod route;
 mod tag;
 mod text;
 mod tokens;
@@ -23,7 +31,9 @@ mod workout;
 
 use std::io::{Read, SeekFrom};
 
-use super::{Importer, Item, ReadError, Sink, Source, date, limits, provenance};
+use self::route::References;
+use super::{Folder, Importer, Item, ReadError, Sink, Source, date, limits, provenance};
+use crate::document::Noun;
 
 /// Knows `export.zip` under any name, in any language, and a bare `export.xml`.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +51,7 @@ impl Importer for AppleHealth {
     fn recognize(&self, source: &mut dyn Source) -> Result<bool, ReadError> {
         let head = head(source)?;
         if archive::is_zip(&head) {
-            Ok(archive::open(source)?.find_export()?.is_some())
+            self.recognize_folder(&mut archive::open(source)?)
         } else {
             Ok(is_export(&head))
         }
@@ -49,38 +59,44 @@ impl Importer for AppleHealth {
 
     fn read(&self, source: &mut dyn Source, sink: &mut Sink<'_>) -> Result<(), ReadError> {
         let head = head(source)?;
-        if !archive::is_zip(&head) {
-            return read_xml(source, sink);
+        if archive::is_zip(&head) {
+            return self.read_folder(&mut archive::open(source)?, sink);
         }
-        let mut archive = archive::open(source)?;
-        let Some(index) = archive.find_export()? else {
+        let mut references = References::default();
+        read_xml(source, &mut references, sink)?;
+        // These stand beside the export alone.
+        for noun in [Noun::ClinicalRecord, Noun::Ecg, Noun::Route] {
+            sink(Item::Uncovered(noun))?;
+        }
+        beside::missing(references, sink)
+    }
+
+    fn recognize_folder(&self, folder: &mut dyn Folder) -> Result<bool, ReadError> {
+        let entries = folder.entries()?;
+        Ok(archive::find_export(folder, &entries)?.is_some())
+    }
+
+    fn read_folder(&self, folder: &mut dyn Folder, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+        let entries = folder.entries()?;
+        let Some(index) = archive::find_export(folder, &entries)? else {
             return Err(prolog::no_root(1));
         };
-        if let Some(name) = archive.ignored_document() {
-            sink(Item::Skipped {
-                line: 0,
-                count: 1,
-                reason: name,
-            })?;
-        }
-        let others = archive.other_exports(index)?;
-        if others > 0 {
-            sink(Item::Skipped {
-                line: 0,
-                count: others,
-                reason: "another export in the archive (not read)".into(),
-            })?;
-        }
-        read_xml(&mut archive.entry(index)?, sink)
+        let mut references = References::default();
+        read_xml(&mut folder.open(index)?, &mut references, sink)?;
+        beside::read(folder, &entries, index, references, sink)
     }
 }
 
 /// Decompresses and cleans in a thread of its own while this one parses.
-fn read_xml(reader: &mut (dyn Read + Send), sink: &mut Sink<'_>) -> Result<(), ReadError> {
+fn read_xml(
+    reader: &mut (dyn Read + Send),
+    references: &mut References,
+    sink: &mut Sink<'_>,
+) -> Result<(), ReadError> {
     std::thread::scope(|scope| {
         let (pump, chunks) = text::pipe();
         let pumping = scope.spawn(move || pump.run(reader));
-        let result = element::read(chunks, sink);
+        let result = element::read(chunks, references, sink);
         if pumping.join().is_err() {
             return Err(ReadError::Read(std::io::Error::other(
                 "the reading thread panicked",

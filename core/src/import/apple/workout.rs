@@ -1,10 +1,11 @@
-//! `Workout` with its statistics and events.
+//! `Workout` with its statistics, events, parts and routes.
 
 use super::{
     date,
-    element::{ElementReader, Reason},
+    element::{ElementReader, FRAME, Reason},
     limits,
     metadata::external_id,
+    route::Route,
     tag::Tag,
     tokens::Token,
 };
@@ -13,16 +14,39 @@ use crate::{
     kind::decapitalize,
     sample::Metadata,
     unit::Conversion,
-    workout::{Event, Statistic, Workout},
+    workout::{Activity, Event, Statistic, Workout},
 };
 
+/// Children that are counted against the limit.
+const PARTS: &[&str] = &[
+    "WorkoutActivity",
+    "WorkoutEvent",
+    "WorkoutRoute",
+    "WorkoutStatistics",
+];
+
+/// Attributes of a workout beside those of every element.
+const ATTRIBUTES: &[&str] = &[
+    "workoutActivityType",
+    "duration",
+    "durationUnit",
+    "totalDistance",
+    "totalDistanceUnit",
+    "totalEnergyBurned",
+    "totalEnergyBurnedUnit",
+    "totalFlightsClimbed",
+    "totalFlightsClimbedUnit",
+    "totalSwimmingStrokeCount",
+    "totalSwimmingStrokeCountUnit",
+];
+
 impl ElementReader<'_, '_> {
-    /// A workout, all of it read; or why it cannot be kept.
+    /// A workout, all of it read, or why it cannot be kept; and its routes.
     pub(super) fn workout(
         &mut self,
         tag: &Tag,
         token: Token,
-    ) -> Result<Result<Workout, Reason>, ReadError> {
+    ) -> Result<(Result<Workout, Reason>, Vec<Route>), ReadError> {
         let activity = tag
             .value("workoutActivityType")
             .unwrap_or("HKWorkoutActivityTypeOther");
@@ -31,16 +55,34 @@ impl ElementReader<'_, '_> {
         let frame = self.frame(tag);
         let totals = self.totals(tag, &activity);
         let mut metadata = Metadata::default();
+        self.other_attributes(tag, &[FRAME, ATTRIBUTES].concat(), &mut metadata)?;
         let mut statistics = Vec::new();
         let mut events = Vec::new();
+        let mut activities = Vec::new();
+        let mut routes = Vec::new();
+        let mut room = limits::SERIES;
         if token == Token::Open {
             self.children(&mut |reader, child, token| {
                 let line = reader.tokens.line();
                 if reader.metadata_entry(child, &mut metadata)? {
                     return reader.leave(child, token);
                 }
-                let full = statistics.len() + events.len() >= limits::PARTS;
+                let full = statistics.len() + events.len() + activities.len() >= limits::PARTS
+                    || routes.len() >= limits::ENTRIES;
                 match child.name() {
+                    "WorkoutActivity" if !full => {
+                        activities.extend(reader.activity(child, token)?);
+                        Ok(())
+                    }
+                    "WorkoutRoute" if !full => {
+                        let frame = frame.as_ref().ok();
+                        routes.extend(reader.route(child, token, frame, &mut room)?);
+                        Ok(())
+                    }
+                    name if full && PARTS.contains(&name) => {
+                        reader.skipped(line, "parts of workouts beyond the limit".into())?;
+                        reader.leave(child, token)
+                    }
                     "WorkoutStatistics" if !full => {
                         match reader.statistic(child) {
                             Some(statistic) => statistics.push(statistic),
@@ -68,7 +110,7 @@ impl ElementReader<'_, '_> {
                 statistics.push(total);
             }
         }
-        Ok(frame.map(|frame| Workout {
+        let workout = frame.map(|frame| Workout {
             activity,
             start_ms: frame.start_ms,
             end_ms: frame.end_ms,
@@ -79,7 +121,65 @@ impl ElementReader<'_, '_> {
             metadata,
             statistics,
             events,
-            activities: Vec::new(),
+            activities,
+        });
+        Ok((workout, routes))
+    }
+
+    /// A part of a workout; without a start it cannot be kept.
+    fn activity(&mut self, tag: &Tag, token: Token) -> Result<Option<Activity>, ReadError> {
+        const KNOWN: &[&str] = &["uuid", "startDate", "endDate", "duration", "durationUnit"];
+        let line = self.tokens.line();
+        let start_ms = tag.value("startDate").and_then(date::parse);
+        let uuid = tag.value("uuid").map(|id| limits::name(id).to_owned());
+        let end_ms = tag.value("endDate").and_then(date::parse);
+        let duration_s = duration(tag);
+        let mut metadata = Metadata::default();
+        self.other_attributes(tag, KNOWN, &mut metadata)?;
+        let mut statistics = Vec::new();
+        let mut events = Vec::new();
+        if token == Token::Open {
+            self.children(&mut |reader, child, token| {
+                let line = reader.tokens.line();
+                if reader.metadata_entry(child, &mut metadata)? {
+                    return reader.leave(child, token);
+                }
+                let full = statistics.len() + events.len() >= limits::PARTS;
+                match child.name() {
+                    "WorkoutStatistics" if !full => {
+                        match reader.statistic(child) {
+                            Some(statistic) => statistics.push(statistic),
+                            None => reader.skipped(line, "statistics without a number".into())?,
+                        }
+                        reader.leave(child, token)
+                    }
+                    "WorkoutEvent" if !full => match reader.event(child, token)? {
+                        Some(event) => {
+                            events.push(event);
+                            Ok(())
+                        }
+                        None => reader.skipped(line, "workout events without a date".into()),
+                    },
+                    name if full && PARTS.contains(&name) => {
+                        reader.skipped(line, "parts of workouts beyond the limit".into())?;
+                        reader.leave(child, token)
+                    }
+                    _ => reader.pass_over(child, token),
+                }
+            })?;
+        }
+        let Some(start_ms) = start_ms else {
+            self.skipped(line, "parts of workouts without a date".into())?;
+            return Ok(None);
+        };
+        Ok(Some(Activity {
+            uuid,
+            start_ms,
+            end_ms,
+            duration_s,
+            metadata,
+            statistics,
+            events,
         }))
     }
 

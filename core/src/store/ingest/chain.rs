@@ -86,6 +86,11 @@ impl<T> Matcher<T> {
         }
     }
 
+    /// The rows that the file has met.
+    pub(super) fn rows(&self) -> &HashSet<i64> {
+        &self.met
+    }
+
     /// A new row stands in the table.
     pub(super) fn made(&mut self, row: i64) {
         self.met.insert(row);

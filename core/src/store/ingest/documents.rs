@@ -1,6 +1,6 @@
 //! Writing documents, with their series.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{Connection, params};
 
@@ -33,8 +33,9 @@ pub(super) struct Documents<'t> {
     origin_id: i64,
     format_id: i64,
     matchers: BTreeMap<Noun, Matcher<Owned>>,
-    /// Rows whose workout was not settled yet: row, and the workout's number in the file.
-    orphans: Vec<(i64, u64)>,
+    /// Rows whose workout was not settled yet: row, the workout's number in the file, and whether
+    /// the row was written.
+    orphans: Vec<(i64, u64, bool)>,
 }
 
 impl<'t> Documents<'t> {
@@ -79,11 +80,10 @@ impl<'t> Documents<'t> {
         for (key, owned) in waiting {
             self.put(owned, key, names, seq, (workout, true))?;
         }
-        for (row, number) in std::mem::take(&mut self.orphans) {
-            self.connection.execute(
-                "UPDATE document SET workout_id = ?2 WHERE document_id = ?1",
-                params![row, workout(number)],
-            )?;
+        for (row, number, is_new) in std::mem::take(&mut self.orphans) {
+            if let Some(found) = workout(number) {
+                self.link(row, found, is_new, seq)?;
+            }
         }
         Ok(())
     }
@@ -94,6 +94,12 @@ impl<'t> Documents<'t> {
         tallies
             .map(|(noun, matcher)| (*noun, matcher.tally))
             .collect()
+    }
+
+    /// The rows that the file has met.
+    pub(super) fn rows(&self) -> HashSet<i64> {
+        let matchers = self.matchers.values();
+        matchers.flat_map(Matcher::rows).copied().collect()
     }
 
     fn matcher(&mut self, noun: Noun) -> &mut Matcher<Owned> {
@@ -110,15 +116,16 @@ impl<'t> Documents<'t> {
     ) -> rusqlite::Result<()> {
         let candidates = self.candidates(key)?;
         let equals = |content: &Content| {
-            content.digest == owned.digest
+            // Points that are not at hand say nothing about those that are kept.
+            (owned.digest.is_none() || content.digest == owned.digest)
                 && owned
                     .document
                     .body
                     .equals(&content.body, content.halves.as_deref())
         };
         let matcher = self.matcher(owned.document.noun);
-        let row = match matcher.place(&candidates, equals, at_end) {
-            Place::Same(_) => return Ok(()),
+        let (row, is_new) = match matcher.place(&candidates, equals, at_end) {
+            Place::Same(row) => (row, false),
             Place::Wait => {
                 matcher.wait(key, owned);
                 return Ok(());
@@ -126,26 +133,44 @@ impl<'t> Documents<'t> {
             Place::Changed(row) => {
                 *seq += 1;
                 self.change(row, &owned, *seq)?;
-                row
+                self.write_series(row, &owned.document)?;
+                (row, true)
             }
             Place::New(ordinal) => {
                 *seq += 1;
                 let row = self.insert(key.id(ordinal), &owned, names, *seq)?;
                 self.matcher(owned.document.noun).made(row);
-                row
+                self.write_series(row, &owned.document)?;
+                (row, true)
             }
         };
-        self.write_series(row, &owned.document)?;
         if let Some(number) = owned.document.workout {
             match workout(number) {
-                None => self.orphans.push((row, number)),
-                found => {
-                    self.connection.execute(
-                        "UPDATE document SET workout_id = ?2 WHERE document_id = ?1",
-                        params![row, found],
-                    )?;
-                }
+                Some(found) => self.link(row, found, is_new, seq)?,
+                None => self.orphans.push((row, number, is_new)),
             }
+        }
+        Ok(())
+    }
+
+    /// Says which workout a document belongs to. For one that was there that is a change, but none
+    /// of what it says: its workout may have been deleted and come again.
+    fn link(&self, row: i64, workout: i64, is_new: bool, seq: &mut i64) -> rusqlite::Result<()> {
+        let before: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT workout_id FROM document WHERE document_id = ?1")?
+            .query_row([row], |row| row.get(0))?;
+        if before == Some(workout) {
+            return Ok(());
+        }
+        self.connection
+            .prepare_cached("UPDATE document SET workout_id = ?2 WHERE document_id = ?1")?
+            .execute([row, workout])?;
+        if !is_new {
+            *seq += 1;
+            self.connection
+                .prepare_cached("UPDATE document SET seq = ?2 WHERE document_id = ?1")?
+                .execute([row, *seq])?;
         }
         Ok(())
     }

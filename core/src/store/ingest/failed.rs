@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use super::options::Deletion;
 use crate::{
     import::ReadError,
     report::Hint,
     store::{SkippedCount, StoreError},
+    time::rfc3339,
 };
 
 /// A file was not imported; nothing of it is in the store.
@@ -31,9 +33,15 @@ pub enum ImportFailed {
     /// No importer knows it.
     #[error("the file is not a health data export")]
     NotAnExport,
+    /// The file was not to prune.
+    #[error("nothing was imported or deleted")]
+    NotPruned(#[source] NotPruned),
     /// The reader failed.
     #[error("could not read the file")]
     Read(#[source] std::io::Error),
+    /// Somebody still writes the file.
+    #[error("the file changed while it was read")]
+    StillChanging,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -43,6 +51,38 @@ pub enum ImportFailed {
         /// Last line.
         line: u64,
     },
+}
+
+/// Why an export must not delete anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotPruned {
+    /// It would delete a large part, and nobody agreed.
+    #[error("{} of {} rows would be deleted", .0.rows, .0.of)]
+    NotConfirmed(Deletion),
+    /// A newer one was imported already.
+    #[error(
+        "the export of {} is older than what the store holds of {}",
+        rfc3339(*.at_ms),
+        rfc3339(*.newest_ms)
+    )]
+    Older {
+        /// When the phone made it.
+        at_ms: i64,
+        /// When the phone made the newest one, or wrote the newest record.
+        newest_ms: i64,
+    },
+    /// It is cut off.
+    #[error("the export is cut off, so it does not say what was deleted")]
+    Partial,
+    /// It does not say when it was made.
+    #[error("the export does not say when it was made")]
+    Undated,
+}
+
+impl From<NotPruned> for ImportFailed {
+    fn from(error: NotPruned) -> Self {
+        Self::NotPruned(error)
+    }
 }
 
 /// Why nothing is left of an export.
@@ -103,7 +143,12 @@ impl Hint for ImportFailed {
             Self::Empty { .. } => "EMPTY_EXPORT",
             Self::Malformed { .. } => "MALFORMED_EXPORT",
             Self::NotAnExport => "NOT_AN_EXPORT",
+            Self::NotPruned(NotPruned::NotConfirmed(_)) => "PRUNE_NOT_CONFIRMED",
+            Self::NotPruned(NotPruned::Older { .. }) => "PRUNE_OF_OLDER_EXPORT",
+            Self::NotPruned(NotPruned::Partial) => "PRUNE_OF_PARTIAL_EXPORT",
+            Self::NotPruned(NotPruned::Undated) => "PRUNE_WITHOUT_DATE",
             Self::Read(_) => "READ_FAILED",
+            Self::StillChanging => "FILE_STILL_CHANGING",
             Self::Store(error) => error.code(),
             Self::Truncated { .. } => "TRUNCATED_EXPORT",
         }
@@ -115,6 +160,24 @@ impl Hint for ImportFailed {
         let text = match self {
             Self::Archive(_) | Self::Malformed { .. } | Self::NotAnExport => AGAIN.to_owned(),
             Self::Empty { .. } => format!("nothing was imported; {AGAIN}"),
+            Self::NotPruned(NotPruned::NotConfirmed(_)) => {
+                "look at it with `healthsync-server import --prune --dry-run FILE`, then agree with \
+                 `--yes`"
+                    .to_owned()
+            }
+            Self::NotPruned(NotPruned::Older { .. }) => format!(
+                "{AGAIN} and `--prune`, or run the command without `--prune`, which deletes nothing"
+            ),
+            Self::NotPruned(NotPruned::Partial) => format!(
+                "leave out `--prune`, which deletes nothing; or {AGAIN} and `--prune`"
+            ),
+            Self::NotPruned(NotPruned::Undated) => {
+                "run the command without `--prune`, which deletes nothing".to_owned()
+            }
+            Self::StillChanging => {
+                "wait until the file is copied, then run the command again; nothing was imported"
+                    .to_owned()
+            }
             Self::Read(_) => {
                 "check that the file can be read, then run the command again".to_owned()
             }

@@ -15,128 +15,38 @@ mod documents;
 mod failed;
 mod met;
 mod names;
+mod options;
 mod pipeline;
+mod prune;
 mod returning;
 mod row;
 mod samples;
 mod settle;
+mod whole;
 mod workouts;
 
-use std::{
-    borrow::Cow,
-    collections::BTreeSet,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::{borrow::Cow, collections::BTreeSet};
 
-use rusqlite::{Transaction, TransactionBehavior};
+use rusqlite::Transaction;
 
 use self::{
     correlations::{Correlations, Resolved},
     documents::Documents,
     names::Names,
-    pipeline::{Counting, Keyed, Keying, recognize, run},
+    pipeline::Keyed,
+    prune::Deleted,
     returning::Place,
     samples::Samples,
     workouts::Workouts,
 };
 use crate::{
-    document::Noun,
-    identity::Keys,
-    import::Source,
-    store::{Imported, SkippedCount, Store, StoreError, schema::empty_log},
+    document::{Document, Noun},
+    store::{Imported, SkippedCount, StoreError},
 };
 
-pub use failed::ImportFailed;
-
-/// What an import may do.
-#[derive(Clone, Debug, Default)]
-pub struct ImportOptions {
-    /// Keep what a cut-off file held.
-    pub keep_partial: bool,
-    /// Records that name their origin themselves (those of our own CSV) keep it.
-    pub keep_origins: bool,
-}
-
-/// How far an import is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImportProgress {
-    /// Position in the file, bytes.
-    pub bytes: u64,
-    /// Its length, if it is known.
-    pub total: Option<u64>,
-    /// Records read so far.
-    pub records: u64,
-}
-
-impl Store {
-    /// Imports one file in one transaction: all of it is kept, or nothing. `total` is the length
-    /// of the file, for the progress. Waits for another import that is under way.
-    pub fn import(
-        &mut self,
-        origin: &str,
-        source: &mut dyn Source,
-        total: Option<u64>,
-        options: &ImportOptions,
-        progress: &mut dyn FnMut(ImportProgress),
-    ) -> Result<Imported, ImportFailed> {
-        let imported = self.import_whole(origin, source, total, options, progress);
-        // Also after a failure: what was rolled back would fill the disk for good. The outcome
-        // stands already, and whoever writes next tries again.
-        drop(empty_log(&self.connection));
-        imported
-    }
-
-    fn import_whole(
-        &mut self,
-        origin: &str,
-        source: &mut dyn Source,
-        total: Option<u64>,
-        options: &ImportOptions,
-        progress: &mut dyn FnMut(ImportProgress),
-    ) -> Result<Imported, ImportFailed> {
-        let importer = recognize(source)?;
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let imported = {
-            let mut ingest = Ingest::new(&transaction, origin, importer.id())?;
-            let position = AtomicU64::new(0);
-            let mut source = Counting {
-                source,
-                position: &position,
-            };
-            let keying = Keying {
-                keys: Keys::new(origin.into()),
-                keep_origins: options.keep_origins,
-            };
-            let outcome = run(importer, keying, &mut source, |batch| {
-                ingest.take(batch)?;
-                let bytes = position.load(Ordering::Relaxed);
-                progress(ImportProgress {
-                    bytes,
-                    total,
-                    records: ingest.samples.counts.read,
-                });
-                Ok(())
-            });
-            match outcome {
-                Err(ImportFailed::Truncated { line }) if options.keep_partial => {
-                    ingest.is_partial = true;
-                    ingest.skip(line, 1, "all that followed: the export is cut off".into());
-                }
-                other => other?,
-            }
-            if ingest.is_empty() {
-                return Err(ImportFailed::Empty {
-                    skipped: ingest.skipped,
-                });
-            }
-            ingest.finish()?
-        };
-        transaction.commit()?;
-        Ok(imported)
-    }
-}
+pub use failed::{ImportFailed, NotPruned};
+pub use options::{Consent, Deletion, ImportOptions, Settled};
+pub use whole::ImportProgress;
 
 /// Writes one file.
 struct Ingest<'t> {
@@ -155,6 +65,7 @@ struct Ingest<'t> {
     uncovered: BTreeSet<Noun>,
     /// The file was cut off.
     is_partial: bool,
+    with_identity: bool,
 }
 
 /// Different reasons that are told one by one.
@@ -185,6 +96,7 @@ impl<'t> Ingest<'t> {
             exported_ms: None,
             uncovered: BTreeSet::new(),
             is_partial: false,
+            with_identity: false,
         })
     }
 
@@ -230,7 +142,10 @@ impl<'t> Ingest<'t> {
                     self.correlations
                         .take(resolved, key, &mut self.names, seq)?;
                 }
-                Keyed::Document(document, key) => {
+                Keyed::Document(mut document, key) => {
+                    if !self.with_identity && self.drop_identity(&mut document) {
+                        continue;
+                    }
                     let (names, seq) = (&mut self.names, &mut self.samples.seq);
                     let workout = |number| self.workouts.row(number);
                     self.documents.take(document, key, names, seq, &workout)?;
@@ -247,6 +162,23 @@ impl<'t> Ingest<'t> {
             }
         }
         Ok(())
+    }
+
+    /// Drops who the person is, and tells it; says whether nothing is left.
+    fn drop_identity(&mut self, document: &mut Document) -> bool {
+        let line = document.line;
+        let is_person = document.noun == Noun::Characteristics;
+        if is_person {
+            self.uncovered.insert(Noun::Characteristics);
+            self.skip(line, 1, "personal details (kept only on request)".into());
+        } else if document.body.drop_identity() {
+            let reason = format!(
+                "names and birth dates in {} (dropped)",
+                document.noun.plural()
+            );
+            self.skip(line, 1, reason.into());
+        }
+        is_person
     }
 
     /// Whether the file held nothing that could be kept.
@@ -277,7 +209,10 @@ impl<'t> Ingest<'t> {
         }
     }
 
-    fn finish(mut self) -> Result<Imported, StoreError> {
+    fn finish(mut self, options: &ImportOptions) -> Result<Imported, ImportFailed> {
+        if options.prune.is_some() {
+            self.check_prune()?;
+        }
         self.samples.settle(&mut self.names)?;
         self.workouts
             .settle(&mut self.names, &mut self.samples.seq)?;
@@ -293,6 +228,10 @@ impl<'t> Ingest<'t> {
                 [*kind_id, *origin_id, *added],
             )?;
         }
+        let deleted = match &options.prune {
+            Some(consent) => self.prune(consent, options.dry_run)?,
+            None => Deleted::default(),
+        };
         if let Some(at_ms) = self.exported_ms.filter(|_| !self.is_partial) {
             self.transaction.execute(
                 "INSERT INTO exported (origin_id, format_id, at_ms) VALUES (?1, ?2, ?3)
@@ -305,15 +244,23 @@ impl<'t> Ingest<'t> {
             [self.samples.seq, self.samples.rows],
         )?;
         let counts = self.samples.counts;
+        let (mut workouts, mut correlations) =
+            (self.workouts.matcher.tally, self.correlations.matcher.tally);
+        workouts.deleted = deleted.workouts;
+        correlations.deleted = deleted.correlations;
+        let mut documents = self.documents.tallies();
+        for (noun, count) in deleted.documents {
+            documents.entry(noun).or_default().deleted = count;
+        }
         Ok(Imported {
             read: counts.read,
             new: counts.new,
             updated: counts.updated,
             unchanged: counts.unchanged,
-            deleted: 0,
-            workouts: self.workouts.matcher.tally,
-            correlations: self.correlations.matcher.tally,
-            documents: self.documents.tallies(),
+            deleted: deleted.samples,
+            workouts,
+            correlations,
+            documents,
             skipped: self.skipped,
         })
     }

@@ -15,7 +15,9 @@ use crate::{
     correlation::Correlation,
     document::{Document, Noun},
     identity::{self, Key, Keys},
-    import::{IMPORTERS, Importer, Item, ReadError, Returning, Source, Stopped},
+    import::{
+        Entry, Folder, IMPORTERS, Importer, Item, ReadError, Returning, Sink, Source, Stopped,
+    },
     sample::{Metadata, Sample},
     series::Series,
     store::StoreError,
@@ -26,6 +28,18 @@ use crate::{
 pub(super) fn recognize(source: &mut dyn Source) -> Result<&'static dyn Importer, ImportFailed> {
     for importer in IMPORTERS {
         if importer.recognize(source)? {
+            return Ok(*importer);
+        }
+    }
+    Err(ImportFailed::NotAnExport)
+}
+
+/// The importer that knows the folder.
+pub(super) fn recognize_folder(
+    folder: &mut dyn Folder,
+) -> Result<&'static dyn Importer, ImportFailed> {
+    for importer in IMPORTERS {
+        if importer.recognize_folder(folder)? {
             return Ok(*importer);
         }
     }
@@ -174,14 +188,13 @@ fn of(metadata: &Metadata) -> usize {
 
 /// Reads in a thread of its own; `take` writes here.
 pub(super) fn run(
-    importer: &'static dyn Importer,
     mut keying: Keying,
-    source: &mut dyn Source,
+    read: impl FnOnce(&mut Sink<'_>) -> Result<(), ReadError> + Send,
     mut take: impl FnMut(Vec<Keyed>) -> Result<(), StoreError>,
 ) -> Result<(), ImportFailed> {
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BATCHES_WAITING);
-        let reading = scope.spawn(move || read(importer, &mut keying, source, &sender));
+        let reading = scope.spawn(move || send(&mut keying, read, &sender));
         let written = write(&receiver, &mut take);
         // A reader that still sends gets to know that nobody listens.
         drop(receiver);
@@ -196,15 +209,14 @@ pub(super) fn run(
     })
 }
 
-fn read(
-    importer: &dyn Importer,
+fn send(
     keying: &mut Keying,
-    source: &mut dyn Source,
+    read: impl FnOnce(&mut Sink<'_>) -> Result<(), ReadError>,
     sender: &SyncSender<Vec<Keyed>>,
 ) -> Result<(), ReadError> {
     let mut batch = Vec::with_capacity(BATCH);
     let mut weight = 0;
-    let result = importer.read(source, &mut |item| {
+    let result = read(&mut |item| {
         weight += self::weight(&item);
         batch.push(Keyed::new(keying, item));
         if batch.len() < BATCH && weight < WEIGHT {
@@ -249,5 +261,37 @@ impl Seek for Counting<'_> {
         let position = self.source.seek(target)?;
         self.position.store(position, Ordering::Relaxed);
         Ok(position)
+    }
+}
+
+/// Knows how much of a folder's files was read.
+pub(super) struct CountingFolder<'a> {
+    pub(super) folder: &'a mut dyn Folder,
+    pub(super) position: &'a AtomicU64,
+}
+
+impl Folder for CountingFolder<'_> {
+    fn entries(&mut self) -> Result<Vec<Entry>, ReadError> {
+        self.folder.entries()
+    }
+
+    fn open(&mut self, index: usize) -> Result<Box<dyn Read + Send + '_>, ReadError> {
+        let position = self.position;
+        let file = self.folder.open(index)?;
+        Ok(Box::new(CountingFile { file, position }))
+    }
+}
+
+struct CountingFile<'a> {
+    file: Box<dyn Read + Send + 'a>,
+    position: &'a AtomicU64,
+}
+
+impl Read for CountingFile<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(target)?;
+        self.position
+            .fetch_add(u64::try_from(read).unwrap_or_default(), Ordering::Relaxed);
+        Ok(read)
     }
 }
