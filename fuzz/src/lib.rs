@@ -16,6 +16,7 @@ pub mod mutation;
 pub mod renewal;
 pub mod seed;
 pub mod server_config;
+pub mod typed_code;
 
 // The client is a program without a library: the files that read its configuration, as they are.
 #[expect(dead_code, reason = "the client uses more of it")]
@@ -85,5 +86,10 @@ pub const TARGETS: &[Target] = &[
         name: "server_config",
         run: server_config::run,
         seeds: server_config::seeds,
+    },
+    Target {
+        name: "typed_code",
+        run: typed_code::run,
+        seeds: typed_code::seeds,
     },
 ];
