@@ -64,6 +64,8 @@ pub enum Command {
     Start(Start),
     /// Read exports into the store
     Import(Import),
+    /// Import what appears in a folder, until Ctrl-C
+    Watch(Watch),
     /// Open a pairing window and show its code
     Pair(Pair),
     /// List the devices that are or were paired
@@ -135,7 +137,7 @@ pub struct Start {
 }
 
 /// Options of `import`.
-#[derive(Clone, Debug, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is an option that a person gives or not"
@@ -168,6 +170,22 @@ pub struct Import {
     /// Delete without asking, also more than one row of a hundred
     #[arg(long, requires = "prune")]
     pub yes: bool,
+}
+
+/// Options of `watch`.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Watch {
+    /// The folder; not the folders in it
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+
+    /// Whose data it is, or which phone's [default: `default`, or what a CSV of our own says]
+    #[arg(long, value_name = "NAME")]
+    pub origin: Option<String>,
+
+    /// Seconds between two looks; a file is imported when two looks in a row find it unchanged
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub interval: u16,
 }
 
 /// Options of `pair`.

@@ -58,6 +58,9 @@ pub enum ServerError {
     /// A file could not be imported.
     #[error(transparent)]
     Import(#[from] crate::commands::import::ImportError),
+    /// A folder could not be watched.
+    #[error(transparent)]
+    Watch(#[from] crate::commands::watch::WatchError),
     /// A revocation list could not be written.
     #[error(transparent)]
     CrlFile(#[from] crate::commands::crl::CrlFileError),
@@ -142,6 +145,7 @@ impl Hint for ServerError {
             Self::Config(error) => error.code(),
             Self::Control(error) => error.code(),
             Self::Import(error) => error.code(),
+            Self::Watch(error) => error.code(),
             Self::CrlFile(error) => error.code(),
             Self::Interrupted => Code::Interrupted.as_str(),
             Self::KeyStore(error) => error.code(),
@@ -176,6 +180,7 @@ impl Hint for ServerError {
             Self::Control(error) => error.hint(),
             Self::CrlFile(error) => error.hint(),
             Self::Import(error) => error.hint(),
+            Self::Watch(error) => error.hint(),
             Self::NobodyToAsk => Some("add `--yes`: `healthsync-server reset --yes`".to_owned()),
             Self::KeyStore(error) => error.hint(),
             Self::Listen(error) => error.hint(),

@@ -33,5 +33,6 @@ pub mod refusal;
 pub mod routes;
 pub mod settings;
 pub mod strangers;
+pub mod watch;
 pub mod withheld;
 pub mod witness;

@@ -92,11 +92,30 @@ fn import(seen: &mut Seen, host: &Host) {
     seen.all("import", &none);
 }
 
+/// A folder with a good file and a bad one, and the folder gone.
+fn watch(seen: &mut Seen, host: &Host) {
+    let folder = host.path("inbox");
+    fs::create_dir(&folder).expect("made");
+    fs::copy(demo_export(), folder.join("a.zip")).expect("copied");
+    fs::write(folder.join("b.xml"), "<HealthData>").expect("written");
+    let args = ["watch", "--interval", "1", folder.to_str().expect("plain")];
+    let mut running = Running::start(&mut host.command(&args));
+    let mut events = vec![running.event("watching"), running.event("imported")];
+    events.push(running.event("failed"));
+    fs::remove_dir_all(&folder).expect("removed");
+    events.push(running.event("failed"));
+    fs::create_dir(&folder).expect("made");
+    events.push(running.event("folderBack"));
+    running.kill();
+    seen.events("watch", &events);
+}
+
 #[test]
 fn json_of_the_server_is_as_published() {
     let mut seen = Seen::default();
     let host = Host::new();
     import(&mut seen, &host);
+    watch(&mut seen, &host);
     seen.all("version", &host.run(&["version"]).good());
     // Nobody answers yet.
     let alone = host.run(&["status"]);

@@ -6,6 +6,7 @@ mod input;
 mod report;
 
 use std::{
+    fs::File,
     io::{self, BufReader},
     path::{Path, PathBuf},
 };
@@ -16,6 +17,7 @@ use healthsync_core::{
     store::{Consent, Deletion, ImportFailed, ImportOptions, ImportProgress, Imported, Store},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Map, Value};
 
 use self::{
     crash::step,
@@ -59,7 +61,7 @@ pub enum ImportError {
 
 impl ImportError {
     /// Whether the next file would fail as well.
-    fn is_of_the_store(&self) -> bool {
+    pub(super) fn is_of_the_store(&self) -> bool {
         matches!(self, Self::File(_, ImportFailed::Store(_)))
     }
 }
@@ -162,7 +164,7 @@ fn run(settings: &Settings, args: &args::Import) -> Result<ExitStatus, ServerErr
 }
 
 /// The store; a trial makes no file where there is none.
-fn open_store(settings: &Settings, is_trial: bool) -> Result<Store, ServerError> {
+pub(super) fn open_store(settings: &Settings, is_trial: bool) -> Result<Store, ServerError> {
     let path = settings.folder.health_db();
     if is_trial && !path.exists() {
         return Store::in_memory().map_err(|error| ServerError::Store(path, error));
@@ -207,6 +209,22 @@ fn import_file(
     step();
     bar.finish_and_clear();
     imported.map_err(|failed| ImportError::File(path.to_owned(), failed))
+}
+
+/// What `watch` does with a file that it has opened: the event, and the words for people.
+pub(super) fn import_watched(
+    settings: &Settings,
+    args: &args::Import,
+    store: &mut Store,
+    path: &Path,
+    file: File,
+) -> Result<(Map<String, Value>, String), ImportError> {
+    let input = Input::of(file, path).map_err(|error| ImportError::Open(path.to_owned(), error))?;
+    let imported = import_file(settings, args, store, path, input)?;
+    let mut event = event("imported", &imported, false);
+    event.insert("file".to_owned(), path.display().to_string().into());
+    let human = format!("{}: {}", path.display(), summary(&imported));
+    Ok((event, human))
 }
 
 /// Who agrees to a large deletion: `--yes`, or a person at the terminal.

@@ -14,6 +14,7 @@ mod revoke;
 mod start;
 mod status;
 mod version;
+pub mod watch;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -28,6 +29,7 @@ pub async fn run(args: Args, settings: Settings) -> Result<ExitStatus, ServerErr
     let mut interruption = Interruption::watch();
     match args.command {
         Command::Start(start) => start::start(&settings, &start, interruption).await,
+        Command::Watch(args) => watch::watch(&settings, args, interruption).await,
         Command::Import(import) => {
             tokio::select! {
                 done = import::import(&settings, import) => done,
@@ -59,7 +61,7 @@ async fn ask(command: Command, settings: &Settings) -> Result<ExitStatus, Server
         Command::Status => status::status(settings).await,
         Command::Generate(what) => generate::generate(&what),
         Command::Version => version::version(settings),
-        Command::Start(_) | Command::Import(_) => Ok(ExitStatus::Usage),
+        Command::Start(_) | Command::Import(_) | Command::Watch(_) => Ok(ExitStatus::Usage),
     }
 }
 

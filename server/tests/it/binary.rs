@@ -43,11 +43,11 @@ impl Home {
         command
     }
 
-    fn run(&self, line: &str) -> Output {
+    pub(crate) fn run(&self, line: &str) -> Output {
         self.command(line).output().expect("the binary runs")
     }
 
-    fn start(&self, line: &str) -> Running {
+    pub(crate) fn start(&self, line: &str) -> Running {
         let mut child = self
             .command(line)
             .stdout(Stdio::piped())
@@ -59,20 +59,20 @@ impl Home {
     }
 }
 
-struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Running {
-    fn event(&mut self) -> Value {
+    pub(crate) fn event(&mut self) -> Value {
         let mut line = String::new();
         self.lines.read_line(&mut line).expect("a line");
         serde_json::from_str(&line).expect("JSON")
     }
 
     /// The exit code, or -1 for a process that was killed.
-    fn signal(mut self, signal: Signal) -> i32 {
+    pub(crate) fn signal(mut self, signal: Signal) -> i32 {
         let id = i32::try_from(self.child.id())
             .ok()
             .and_then(Pid::from_raw)

@@ -17,3 +17,4 @@ mod renewal;
 mod requests;
 mod scopes;
 mod strangers;
+mod watch;

@@ -13,6 +13,7 @@ mod measure;
 mod metric;
 mod moment;
 mod names;
+mod route;
 mod survey;
 mod workout;
 

@@ -11,13 +11,13 @@ use super::{
     json::{Array, Elements, Fields, Members, Scalar},
     measure::Measure,
     moment, names,
+    route::Route,
 };
 use crate::{
     document::{Document, Noun},
     import::{Item, limits, provenance::Writers},
     kind::Kind,
     sample::Metadata,
-    series::{Series, SeriesBuilder},
     workout::{Statistic, Workout},
 };
 
@@ -341,62 +341,5 @@ impl Elements for Points {
         self.minimum = smaller(self.minimum, point.number("Min").or(mean));
         self.maximum = larger(self.maximum, point.number("Max").or(mean));
         Ok(true)
-    }
-}
-
-/// The points of a route.
-struct Route {
-    builder: SeriesBuilder,
-    span: Option<(i64, i64)>,
-    /// Points without a place or a time.
-    odd: u64,
-}
-
-impl Default for Route {
-    fn default() -> Self {
-        Self {
-            builder: SeriesBuilder::new(Noun::Route.columns().len()),
-            span: None,
-            odd: 0,
-        }
-    }
-}
-
-impl Elements for Route {
-    fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
-        let Some(point) = list.next_element::<Fields>()? else {
-            return Ok(false);
-        };
-        let either = |a, b| point.number(a).or_else(|| point.number(b));
-        let time = point.text("timestamp").and_then(moment::parse);
-        let (Some(at), Some(latitude), Some(longitude)) =
-            (time, either("latitude", "lat"), either("longitude", "lon"))
-        else {
-            self.odd += 1;
-            return Ok(true);
-        };
-        let number = |name| point.number(name).unwrap_or(f64::NAN);
-        // Milliseconds of these years are whole in a double.
-        let time: f64 = at.to_string().parse().unwrap_or(f64::NAN);
-        self.builder.push(&[
-            time,
-            latitude,
-            longitude,
-            number("altitude"),
-            number("speed"),
-            number("course"),
-            number("horizontalAccuracy"),
-            number("verticalAccuracy"),
-        ]);
-        let (first, last) = self.span.unwrap_or((at, at));
-        self.span = Some((first.min(at), last.max(at)));
-        Ok(true)
-    }
-}
-
-impl Route {
-    fn finish(self) -> Option<(i64, i64, Series)> {
-        let (start_ms, end_ms) = self.span?;
-        Some((start_ms, end_ms, self.builder.finish()))
     }
 }

@@ -61,6 +61,17 @@ struct Found {
 }
 
 impl Input {
+    /// An open file.
+    pub(super) fn of(file: File, path: &Path) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self::File {
+            file,
+            length: metadata.len(),
+            path: path.to_owned(),
+            state: State::of(&metadata),
+        })
+    }
+
     /// Bytes to read.
     pub(super) fn length(&self) -> u64 {
         match self {
@@ -102,13 +113,7 @@ pub(super) fn open(path: &Path) -> Result<Input, ImportError> {
         return Err(ImportError::NotAFile(path.to_owned()));
     }
     let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    Ok(Input::File {
-        file,
-        length: metadata.len(),
-        path: path.to_owned(),
-        state: State::of(&metadata),
-    })
+    Input::of(file, path).map_err(failed)
 }
 
 /// All files of a folder, by name.

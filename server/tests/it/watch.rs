@@ -1,0 +1,91 @@
+//! `watch`, with the real binary.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use crate::{
+    binary::{Home, Running},
+    house::export,
+};
+
+fn watch(home: &Home) -> Running {
+    let folder = home.path("in");
+    let mut running = home.start(&format!("watch --json --interval 1 {}", folder.display()));
+    assert_eq!(running.event()["event"], "watching");
+    running
+}
+
+/// Another export than those with other numbers of records.
+fn put(home: &Home, name: &str, records: u32) {
+    fs::write(home.path("in").join(name), export(records)).expect("a file");
+}
+
+#[test]
+fn what_appears_is_imported_once_and_what_is_bad_is_told_once() {
+    let home = Home::new();
+    fs::create_dir(home.path("in")).expect("a folder");
+    put(&home, "first.xml", 20);
+    put(&home, "later.xml.part", 10);
+    let mut running = watch(&home);
+    let first = running.event();
+    assert_eq!(
+        (&first["event"], &first["new"]),
+        (&"imported".into(), &21.into())
+    );
+    assert_eq!(
+        first["file"],
+        home.path("in/first.xml").display().to_string()
+    );
+    // A bad one is told and does not stop the watch.
+    fs::write(home.path("in/bad.xml"), "not an export").expect("a file");
+    let bad = running.event();
+    assert_eq!(
+        (&bad["event"], &bad["code"]),
+        (&"failed".into(), &"NOT_AN_EXPORT".into())
+    );
+    assert!(bad["hint"].is_string());
+    // An unfinished one gets its name when it is whole.
+    fs::rename(home.path("in/later.xml.part"), home.path("in/later.xml")).expect("renamed");
+    let later = running.event();
+    assert_eq!(
+        (&later["event"], &later["read"]),
+        (&"imported".into(), &11.into())
+    );
+    assert_eq!(running.signal(Signal::INT), 0);
+
+    // After a restart only what is new is told; a copy of what was done is not.
+    fs::copy(home.path("in/first.xml"), home.path("in/a copy.xml")).expect("a copy");
+    let mut running = watch(&home);
+    put(&home, "new.xml", 30);
+    let new = running.event();
+    assert_eq!(new["file"], home.path("in/new.xml").display().to_string());
+    assert_eq!(
+        (&new["event"], &new["read"]),
+        (&"imported".into(), &31.into())
+    );
+    // One that has changed is looked at again.
+    put(&home, "bad.xml", 5);
+    assert_eq!(
+        running.event()["file"],
+        home.path("in/bad.xml").display().to_string()
+    );
+    assert_eq!(running.signal(Signal::TERM), 0);
+}
+
+#[test]
+fn a_folder_that_goes_and_comes_back_is_told() {
+    let home = Home::new();
+    let none = home.run(&format!("watch --json {}", home.path("in").display()));
+    assert_eq!(none.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&none.stdout).contains("FOLDER_NOT_READ"));
+    fs::create_dir(home.path("in")).expect("a folder");
+    let mut running = watch(&home);
+    fs::remove_dir(home.path("in")).expect("removed");
+    assert_eq!(running.event()["code"], "FOLDER_NOT_READ");
+    fs::create_dir(home.path("in")).expect("a folder");
+    assert_eq!(running.event()["event"], "folderBack");
+    put(&home, "a.xml", 3);
+    assert_eq!(running.event()["new"], 4);
+    assert_eq!(running.signal(Signal::INT), 0);
+}
