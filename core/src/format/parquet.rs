@@ -39,6 +39,9 @@ const GROUP_BYTES: usize = 8 << 20;
 /// As for the Arrow stream: higher levels cost several times the time.
 const ZSTD_LEVEL: i32 = 1;
 
+/// The only column of floating-point numbers.
+const VALUE: usize = 2;
+
 /// Columns whose values hardly repeat, so that a dictionary of them is thrown away in the end.
 const TEXTS: [&str; 2] = ["id", "metadata"];
 /// Whole numbers that grow slowly.
@@ -84,7 +87,41 @@ impl Encoder for Parquet {
 
     fn finish(&mut self, _end: &End, out: &mut Vec<u8>) -> Result<(), FormatError> {
         self.writer()?.finish().map_err(FormatError::encode)?;
-        self.drain(out)
+        let begin = out.len();
+        self.drain(out)?;
+        let columns = batch::schema(self.include_metadata).fields().len();
+        if let Some(end) = out.get_mut(begin..) {
+            name_plain_order(columns, end);
+        }
+        Ok(())
+    }
+}
+
+/// Lets the footer say of `value` what it says of every other column: that its order is that of its
+/// type. The writer names the order of IEEE 754, which is new in the format; polars 1 reads no file
+/// that does so. No statistics of that column depend on it, because none are written.
+///
+/// The orders are a list of unions (Thrift, compact): each a field header, an empty structure, a
+/// stop. Field 1 is the order of the type, field 2 that of IEEE 754.
+fn name_plain_order(columns: usize, end: &mut [u8]) {
+    const OF_TYPE: [u8; 3] = [0x1c, 0, 0];
+    const OF_IEEE_754: [u8; 3] = [0x2c, 0, 0];
+    let Ok(length) = u8::try_from(columns) else {
+        return;
+    };
+    // A list of less than 15 structures has its length in the high half of its first byte.
+    let mut list = vec![(length << 4) | 0x0c];
+    for column in 0..columns {
+        list.extend_from_slice(if column == VALUE {
+            &OF_IEEE_754
+        } else {
+            &OF_TYPE
+        });
+    }
+    let found = end.windows(list.len()).rposition(|window| window == list);
+    let place = found.map(|at| at + 1 + VALUE * OF_TYPE.len());
+    if let Some(header) = place.and_then(|at| end.get_mut(at)) {
+        *header = 0x1c;
     }
 }
 
@@ -107,6 +144,9 @@ fn properties() -> Result<WriterProperties, FormatError> {
             .set_column_dictionary_enabled(column.clone(), false)
             .set_column_statistics_enabled(column, EnabledStatistics::None);
     }
+    // See `name_plain_order`.
+    let value = ColumnPath::from("value");
+    properties = properties.set_column_statistics_enabled(value, EnabledStatistics::None);
     for name in INSTANTS {
         let column = ColumnPath::from(name);
         properties = properties
@@ -189,6 +229,28 @@ mod tests {
         let mut encoder = (crate::format::by_name("csv").unwrap().encoder)(&options);
         encoder.batch(batch, &mut out).unwrap();
         out
+    }
+
+    /// What polars 1 reads, and every other reader.
+    #[test]
+    fn no_column_has_an_order_of_its_own() {
+        use parquet::basic::ColumnOrder;
+
+        for include_metadata in [false, true] {
+            let file = written(include_metadata, &[hard_samples(include_metadata)]);
+            let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(file)).unwrap();
+            let orders = builder.metadata().file_metadata().column_orders().unwrap();
+            assert_eq!(orders.len(), batch::schema(include_metadata).fields().len());
+            for order in orders {
+                assert!(
+                    matches!(order, ColumnOrder::TYPE_DEFINED_ORDER(_)),
+                    "{order:?}"
+                );
+            }
+            let statistics = builder.metadata().row_group(0).column(VALUE).statistics();
+            assert!(statistics.is_none());
+        }
+        assert_eq!(batch::schema(true).field(VALUE).name(), "value");
     }
 
     #[test]
