@@ -3,6 +3,7 @@
 //! Each command that takes options of its own has a file here; this one holds what all share, and
 //! the list of the commands.
 
+mod aggregate;
 mod cert;
 mod config;
 mod discover;
@@ -12,6 +13,7 @@ mod keychain;
 mod logs;
 mod scan;
 mod status;
+mod sync;
 mod types;
 
 use std::path::PathBuf;
@@ -20,6 +22,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 use healthsync_manual::{Generate, Values};
 
 pub(crate) use self::{
+    aggregate::{Aggregate, DayName},
     cert::{Cert, Export},
     config::{Config, SettingKey},
     discover::Discover,
@@ -29,6 +32,7 @@ pub(crate) use self::{
     logs::Logs,
     scan::{Newcomer, Pair, Scan},
     status::{Ping, Status},
+    sync::Sync,
     types::{ListFormat, Types},
 };
 use crate::known;
@@ -110,6 +114,8 @@ pub(crate) enum Command {
     Types(Types),
     /// Fetch samples, workouts, routes and more, in one of many formats
     Fetch(Fetch),
+    /// Keep a copy of all data in a SQLite file, which follows the server
+    Sync(Sync),
     /// Look at the certificates of the pair
     #[command(subcommand)]
     Cert(Cert),
@@ -145,6 +151,7 @@ impl Command {
             Self::Ping(_) => "ping",
             Self::Types(_) => "types",
             Self::Fetch(_) => "fetch",
+            Self::Sync(_) => "sync",
             Self::Cert(Cert::Info { .. }) => "cert info",
             Self::Cert(Cert::Export(_)) => "cert export",
             Self::Cert(Cert::Renew { .. }) => "cert renew",

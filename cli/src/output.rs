@@ -36,18 +36,8 @@ impl Output {
             return Ok(Self::Stdout);
         };
         let replace = replace || !holds(Defence::OutputNoClobber);
-        match fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_file() && holds(Defence::OutputNoFollow) => {
-                return Err(CliError::new(
-                    Code::OutputExists,
-                    format!("{} is not a regular file", path.display()),
-                )
-                .with_hint("name a new file, or write to stdout: leave `--output` out"));
-            }
-            Ok(_) if !replace => return Err(exists(path)),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(path, error)),
+        if is_regular_or_missing(path)? && !replace {
+            return Err(exists(path));
         }
         if path.file_name().is_none() {
             return Err(CliError::usage(format!("{} names no file", path.display())));
@@ -112,6 +102,22 @@ impl Output {
         })?;
         sync_folder(folder(&path));
         Ok(())
+    }
+}
+
+/// Whether a regular file is there; what is neither that nor missing, as a link, is refused.
+pub(crate) fn is_regular_or_missing(path: &Path) -> Result<bool, CliError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_file() && holds(Defence::OutputNoFollow) => {
+            Err(CliError::new(
+                Code::OutputExists,
+                format!("{} is not a regular file", path.display()),
+            )
+            .with_hint("name a new file, or write to stdout: leave `--output` out"))
+        }
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed(path, error)),
     }
 }
 

@@ -29,10 +29,6 @@ const COMMANDS: &[(&str, &str)] = &[
         "reset",
         "run `healthsync unpair` to end the pairing, `healthsync keychain clear` to delete all keys, `healthsync config reset` for the settings",
     ),
-    (
-        "sync",
-        "fetch what you need: `healthsync fetch --all --output FILE --force`",
-    ),
 ];
 
 /// Options, each with its command, and what to use instead.
@@ -46,11 +42,6 @@ const OPTIONS: &[(&str, &str, &str)] = &[
         "discover",
         "--timeout",
         "say how long to listen: `healthsync discover --duration S`",
-    ),
-    (
-        "fetch",
-        "--aggregate",
-        "samples come as they were recorded; add them up in the program that reads them",
     ),
     (
         "pair",
@@ -132,9 +123,7 @@ mod tests {
                 "healthsync status --host HOST:PORT",
             ),
             (&["reset", "--certificates"], "healthsync keychain clear"),
-            (&["sync", "--verbose"], "healthsync fetch --all"),
             (&["status", "--port", "1"], "--host HOST:PORT"),
-            (&["fetch", "--aggregate", "daily"], "as they were recorded"),
             (&["scan", "--debug-pasteboard"], "scan --clipboard"),
         ] {
             let (exit, hint) = told(words).unwrap();

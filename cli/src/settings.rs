@@ -47,6 +47,8 @@ pub(crate) struct Env {
     pub(crate) stderr_terminal: bool,
     /// How many columns stdout has, if it is a terminal.
     pub(crate) stdout_width: Option<usize>,
+    /// How a test wants a sync to go.
+    pub(crate) trial: Trial,
 }
 
 impl Env {
@@ -68,6 +70,47 @@ impl Env {
             stderr_terminal: io::stderr().is_terminal(),
             stdout_width: terminal_size::terminal_size_of(io::stdout())
                 .map(|(width, _)| usize::from(width.0)),
+            trial: Trial::read(&set),
+        }
+    }
+}
+
+/// What the tests of a sync need: small pages, and death at a place. A release build has neither.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Trial {
+    limit: Option<u32>,
+    /// Places that are left until the process dies.
+    dies_at: Option<u32>,
+}
+
+impl Trial {
+    /// `HEALTHSYNC_TRIAL=LIMIT:PLACE`.
+    fn read(set: &impl Fn(&'static str) -> Option<OsString>) -> Self {
+        if !cfg!(debug_assertions) {
+            return Self::default();
+        }
+        let text = set("HEALTHSYNC_TRIAL").and_then(|text| text.into_string().ok());
+        let (limit, place) = match text.as_deref().and_then(|text| text.split_once(':')) {
+            Some((limit, place)) => (limit.parse().ok(), place.parse().ok()),
+            None => (None, None),
+        };
+        Self {
+            limit,
+            dies_at: place,
+        }
+    }
+
+    /// How long a page may be.
+    pub(crate) const fn limit(&self) -> Option<u32> {
+        self.limit
+    }
+
+    /// A place at which a process may die without a word.
+    pub(crate) fn place(&mut self) {
+        match &mut self.dies_at {
+            Some(0) => std::process::abort(),
+            Some(left) => *left -= 1,
+            None => {}
         }
     }
 }
@@ -117,6 +160,8 @@ pub(crate) struct Settings {
     pub(crate) environment: Environment,
     /// Is told each step of a connection.
     pub(crate) trace: Trace,
+    /// How a test wants a sync to go.
+    pub(crate) trial: Trial,
 }
 
 impl Settings {
@@ -157,6 +202,7 @@ impl Settings {
             } else {
                 Trace::off()
             },
+            trial: env.trial,
         })
     }
 
@@ -190,6 +236,25 @@ fn display(env: &Env) -> Display {
 /// The zone in which dates without one are meant.
 pub(crate) fn zone() -> TimeZone {
     TimeZone::system()
+}
+
+/// The name of a zone as the server is told it: one that was given, else that of this computer.
+pub(crate) fn zone_name(given: Option<&str>) -> Result<String, CliError> {
+    let refused = |message: String| CliError::new(Code::InvalidPeriod, message);
+    if let Some(name) = given {
+        let zone = healthsync_core::aggregate::zone(name);
+        zone.map_err(|error| refused(error.to_string()))?;
+        return Ok(name.to_owned());
+    }
+    let zone = zone();
+    if let Some(name) = zone.iana_name() {
+        return Ok(name.to_owned());
+    }
+    if zone.to_fixed_offset().is_ok_and(jiff::tz::Offset::is_zero) || zone.is_unknown() {
+        return Ok("UTC".to_owned());
+    }
+    Err(refused("this computer's time zone has no name".to_owned())
+        .with_hint("name it with `--timezone`, for example `--timezone Europe/Vienna`"))
 }
 
 /// How to print, known before anything else can fail.

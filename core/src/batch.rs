@@ -171,7 +171,11 @@ impl SampleBatch {
 
 /// Whether these are the columns of samples, by name and type.
 pub(crate) fn check_schema(found: &Schema) -> Result<(), SchemaMismatch> {
-    let expected = schema(found.fields().len() > BASE_COLUMNS);
+    check_fields(found, &schema(found.fields().len() > BASE_COLUMNS))
+}
+
+/// Whether the columns are the expected ones, by name and type.
+pub(crate) fn check_fields(found: &Schema, expected: &Schema) -> Result<(), SchemaMismatch> {
     if found.fields().len() != expected.fields().len() {
         return Err(SchemaMismatch(format!(
             "there are {} columns",

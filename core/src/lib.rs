@@ -6,6 +6,7 @@
 pub mod aggregate;
 pub mod api;
 pub mod batch;
+pub mod change;
 pub mod correlation;
 pub mod document;
 pub mod format;

@@ -180,6 +180,11 @@ fn local_day(zone: &TimeZone, now_ms: i64) -> Date {
     Zoned::new(now, zone.clone()).date()
 }
 
+/// The local date of an instant (`2026-01-10`).
+pub fn local_date(ms: i64, zone: &TimeZone) -> String {
+    local_day(zone, ms).to_string()
+}
+
 /// First instant of the local day that lies `days_back` days before the day of `now_ms`. A day
 /// beyond the calendar gives the calendar's first (or last) instant.
 pub fn day_start(zone: &TimeZone, now_ms: i64, days_back: i64) -> i64 {

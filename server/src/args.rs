@@ -1,11 +1,14 @@
 //! What was typed on the command line, and nothing else: no files, no environment, no decisions.
 
+mod sources;
+
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use healthsync_manual::Generate;
 use healthsync_pairing::{code::looks_like_code, id::KeyDigest};
 
+pub use self::sources::{Prefer, Sources, Which};
 use crate::rate::Rate;
 
 /// Serves your own health data to devices that you paired, over mutual TLS.
@@ -98,6 +101,9 @@ pub enum Command {
     Resume,
     /// Show what happened to the pairs, and who read what
     Audit(Audit),
+    /// Show or say which source totals believe first, a watch or a phone
+    #[command(subcommand)]
+    Sources(Sources),
     /// Show what the running server does
     Status,
     /// Show the version

@@ -254,6 +254,8 @@ impl Claims {
                 api::DATA => Some(Event::ReadData),
                 api::SAMPLES => Some(Event::ReadSamples),
                 api::TYPES => Some(Event::ReadTypes),
+                api::AGGREGATES => Some(Event::ReadAggregates),
+                api::CHANGES => Some(Event::ReadChanges),
                 path => api::Collection::of_path(path).map(|_| Event::ReadCollection),
             },
             is_ack: request.method() == Method::POST && request.uri().path() == api::PAIR_ACK,

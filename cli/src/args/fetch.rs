@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use healthsync_core::{api::Collection, format::Standard};
 use healthsync_manual::Values;
 
+use super::Aggregate;
 use crate::known;
 
 /// `fetch`.
@@ -106,6 +107,8 @@ pub(crate) struct Fetch {
     /// Also write origin, device, creation date and metadata
     #[arg(long)]
     pub(crate) include_metadata: bool,
+    #[command(flatten)]
+    pub(crate) totals: Aggregate,
     /// Try again for up to S seconds while the server is paused, busy or not reachable
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub(crate) wait: Option<u64>,

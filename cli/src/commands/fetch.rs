@@ -11,6 +11,7 @@
 mod collection;
 mod format;
 mod sink;
+mod totals;
 mod wanted;
 
 use std::time::Duration;
@@ -27,6 +28,7 @@ use tokio::sync::mpsc;
 use self::{
     format::{chosen_format, options},
     sink::{LeftOut, Sink, needs_a_file, told},
+    totals::Totals,
     wanted::{Wanted, unknown_type},
 };
 use super::wait::Wait;
@@ -54,8 +56,13 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
     }
     let printer = settings.printer;
     // Whatever can be refused here is refused before anybody is called.
-    let stretch = Stretch::new(fetch, &zone(), settings.now_ms())?;
-    let mut wanted = Wanted::new(fetch)?;
+    let totals = Totals::new(fetch)?;
+    let zone = match &totals {
+        Some(totals) => totals.zone()?,
+        None => zone(),
+    };
+    let stretch = Stretch::new(fetch, &zone, settings.now_ms())?;
+    let mut wanted = Wanted::new(fetch, totals.clone())?;
     let chosen = chosen_format(fetch, settings)?;
     let options = options(fetch, chosen)?;
     wanted.include_metadata = options.include_metadata;
@@ -74,6 +81,10 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
     }
     if fetch.dry_run {
         return wanted.request(fetch, stretch).show(settings);
+    }
+    if let Some(totals) = &totals {
+        let (asked, written) = ((fetch, stretch), (chosen, &options));
+        return totals::run(totals, &mut wanted, asked, written, settings).await;
     }
     let output = opened(fetch, chosen, settings)?;
     let is_file = matches!(output, Output::File { .. });

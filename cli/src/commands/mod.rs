@@ -16,6 +16,7 @@ mod request;
 mod scan;
 mod servers;
 mod status;
+mod sync;
 mod types;
 mod unpair;
 mod version;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: &Command, settings: &Settings) -> Result<(), Cl
         Command::Ping(ping) => ping::run(ping, settings).await,
         Command::Types(types) => types::run(types, settings).await,
         Command::Fetch(fetch) => fetch::run(fetch, settings).await,
+        Command::Sync(sync) => sync::run(sync, settings).await,
         Command::Cert(Cert::Info { ca }) => cert::run(*ca, settings),
         Command::Cert(Cert::Export(export)) => export::run(export, settings),
         Command::Cert(Cert::Renew { check }) => renew::run(*check, settings).await,

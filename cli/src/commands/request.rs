@@ -38,6 +38,12 @@ impl Request {
         Self::get(path, Some("application/json"))
     }
 
+    /// The same of another path.
+    pub(super) fn at(mut self, path: &'static str) -> Self {
+        self.path = path;
+        self
+    }
+
     /// Adds a value to the query string, if there is one.
     pub(super) fn with(mut self, name: &'static str, value: Option<String>) -> Self {
         if let Some(value) = value {

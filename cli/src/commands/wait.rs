@@ -11,7 +11,7 @@ use crate::{error::CliError, printer::Printer};
 const FIRST: Duration = Duration::from_secs(1);
 
 /// No pause is longer, unless the server asks for one.
-const LONGEST: Duration = Duration::from_secs(30);
+pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
 /// What is left of the time that a person is willing to wait.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Wait {
 }
 
 /// Whether time alone may mend it.
-fn may_pass(error: &CliError) -> bool {
+pub(super) fn may_pass(error: &CliError) -> bool {
     error.exit() == 4
         || [
             Code::Locked,

@@ -34,6 +34,8 @@ mod bad_input;
 #[cfg(unix)]
 mod canaries;
 #[cfg(target_os = "linux")]
+mod copies;
+#[cfg(target_os = "linux")]
 mod crashes;
 #[cfg(unix)]
 mod debug_tls;

@@ -16,12 +16,16 @@ use crate::{
 const NOT_HERE: &[(&str, &str)] = &[
     ("429", "needs a server with --rate"),
     ("500", "is a fault of the server"),
+    ("422", "needs 100,000 samples at one instant"),
     ("503", "needs a store that fails"),
     (
         "200 post /api/v1/pair/renew",
         "is signed over the connection: the tests of renewal do it",
     ),
 ];
+
+/// A cursor of a store that is not this one.
+const ELSEWHERE: &str = "?after=02000000000000000100000000000000000000000000000000af5570f5a1810b7a";
 
 struct Call<'a> {
     status: &'a str,
@@ -201,6 +205,45 @@ fn every_documented_answer_is_given() {
             "",
             &["-H", "Accept: image/png"],
         ),
+        call(
+            "200",
+            "get",
+            "/api/v1/aggregates",
+            "?period=weekly&timezone=Europe/Vienna",
+            &[],
+        ),
+        call(
+            "200",
+            "get",
+            "/api/v1/aggregates",
+            "?types=steps",
+            &["-H", "Accept: application/x-ndjson"],
+        ),
+        call("400", "get", "/api/v1/aggregates", "?period=never", &[]),
+        call(
+            "406",
+            "get",
+            "/api/v1/aggregates",
+            "",
+            &["-H", "Accept: image/png"],
+        ),
+        call("200", "get", "/api/v1/changes", "?limit=5", &[]),
+        call(
+            "200",
+            "get",
+            "/api/v1/changes",
+            "",
+            &["-H", "Accept: application/x-ndjson"],
+        ),
+        call("400", "get", "/api/v1/changes", "?after=00", &[]),
+        call(
+            "406",
+            "get",
+            "/api/v1/changes",
+            "",
+            &["-H", "Accept: image/png"],
+        ),
+        call("410", "get", "/api/v1/changes", ELSEWHERE, &[]),
         call("400", "post", "/api/v1/pair/renew", "", &["-d", "x"]),
         call(
             "413",
@@ -228,6 +271,8 @@ fn every_documented_answer_is_given() {
         call("423", "get", "/api/v1/health/types", "", &[]),
         call("423", "post", "/api/v1/health/data", "", &body(RANGE)),
         call("423", "get", "/api/v1/samples", "", &[]),
+        call("423", "get", "/api/v1/aggregates", "", &[]),
+        call("423", "get", "/api/v1/changes", "", &[]),
         call("200", "get", "/api/v1/status", "", &[]),
         call("200", "get", "/api/v1/whoami", "", &[]),
     ] {
@@ -278,6 +323,8 @@ fn the_description_has_every_path() {
         api::TYPES,
         api::DATA,
         api::SAMPLES,
+        api::AGGREGATES,
+        api::CHANGES,
         api::PAIR_ACK,
         api::PAIR_RENEW,
         api::PAIR,

@@ -66,6 +66,18 @@ fn json_is_as_published() {
         1,
     );
     check("fetch", device.run(&["fetch", "--types", "stps"]), 1);
+    check(
+        "fetch-aggregate",
+        device.run(&["fetch", "--all", "--aggregate", "weekly"]),
+        20,
+    );
+    check(
+        "fetch-aggregate",
+        device.run(&["fetch", "--aggregate", "daily", "--timezone", "Nowhere"]),
+        1,
+    );
+    check("sync", device.run(&["sync", "--to", &path("copy.db")]), 1);
+    check("sync", device.run(&["sync", "--to", &path("a.csv")]), 1);
     check("error", device.run(&["fetch", "--days", "x"]), 1);
     check("cert-info", device.run(&["cert", "info"]), 1);
     check("cert-info", device.run(&["cert", "info", "--ca"]), 1);

@@ -95,6 +95,10 @@ const LONG: &[(&str, &str)] = &[
         "tests of one way in, over one store",
     ),
     (
+        "core/src/store/changes/tests.rs",
+        "tests of one history, and a generator of histories",
+    ),
+    (
         "core/src/store/scan/tests.rs",
         "tests of one query language over one store",
     ),
@@ -270,7 +274,7 @@ fn every_command_in_the_documents_exists() {
             // `cert info` and the like have two levels, the rest one.
             let group = matches!(
                 words.first().map(String::as_str),
-                Some("cert" | "keychain" | "config")
+                Some("cert" | "keychain" | "config" | "sources")
             );
             let path: Vec<_> = words
                 .iter()

@@ -35,11 +35,14 @@ mod night;
 mod period;
 mod source;
 mod sweep;
+mod table;
 
+pub(crate) use self::table::{TotalsBuilder, TotalsRow};
 pub use self::{
     night::GAP_MS,
     period::{Bucket, Calendar, Period, UnknownPeriod, UnknownZone, zone},
-    source::{SourceClass, classify},
+    source::{Named, SourceClass, classify},
+    table::{TOTALS_VERSION, TotalsBatch, totals_schema},
 };
 
 use self::{category::Categories, cumulative::Cumulative, discrete::Discrete, night::Nights};

@@ -115,6 +115,11 @@ impl Calendar {
         }
     }
 
+    /// Whose days it means.
+    pub const fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// How long its buckets are.
     pub const fn period(&self) -> Period {
         self.period

@@ -25,30 +25,45 @@ impl SourceClass {
     }
 }
 
-/// What a source is, by its canonical name and by the hardware of its device, if that is known.
-/// Without hardware the name decides: whoever renames a watch to `Bob` gives its place away, unless
-/// the export names the device.
-pub fn classify(canonical_name: &str, hardware: Option<&str>) -> SourceClass {
-    if canonical_name == "Health" {
+/// A source as an export names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// Its canonical name.
+    pub name: &'a str,
+    /// Its version; empty when unknown.
+    pub version: &'a str,
+    /// The hardware of the device (`Watch7,2`).
+    pub hardware: Option<&'a str>,
+    /// The device as the export describes it.
+    pub device: &'a str,
+}
+
+/// What a source is: by its name, and where the name says nothing (`Bob`) by the device, if the
+/// source is the device itself and not an app on it. An app has a version of its own, a device has
+/// that of its system.
+pub fn classify(source: &Named<'_>) -> SourceClass {
+    if source.name == "Health" {
         return SourceClass::Entered;
     }
     let has = |text: &str, word: &str| text.to_lowercase().contains(word);
-    if let Some(hardware) = hardware {
-        for (word, class) in [
-            ("watch", SourceClass::Watch),
-            ("iphone", SourceClass::Phone),
-        ] {
-            if has(hardware, word) {
-                return class;
-            }
+    for (word, class) in [
+        ("apple watch", SourceClass::Watch),
+        ("iphone", SourceClass::Phone),
+    ] {
+        if has(source.name, word) {
+            return class;
         }
     }
-    if has(canonical_name, "apple watch") {
-        SourceClass::Watch
-    } else if has(canonical_name, "iphone") {
-        SourceClass::Phone
-    } else {
-        SourceClass::Other
+    let software = format!("software:{}", source.version);
+    let is_device = !source.version.is_empty()
+        && source
+            .device
+            .split(", ")
+            .any(|field| field.trim() == software);
+    match source.hardware.filter(|_| is_device) {
+        Some(hardware) if has(hardware, "watch") => SourceClass::Watch,
+        Some(hardware) if has(hardware, "iphone") => SourceClass::Phone,
+        Some(_) | None => SourceClass::Other,
     }
 }
 
@@ -57,19 +72,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hardware_decides_before_the_name() {
-        for (name, hardware, class) in [
-            ("Health", None, SourceClass::Entered),
-            ("Health", Some("iPhone15,3"), SourceClass::Entered),
-            ("Ana's Apple Watch", None, SourceClass::Watch),
-            ("Bob", Some("Watch7,2"), SourceClass::Watch),
-            ("Ana's iPhone", Some("iPhone15,3"), SourceClass::Phone),
-            ("Ana's iPhone", None, SourceClass::Phone),
-            ("Strava", None, SourceClass::Other),
-            ("Strava", Some("iPhone15,3"), SourceClass::Phone),
-            ("Health Mate", None, SourceClass::Other),
+    fn names_decide_and_then_devices_that_are_the_source() {
+        let watch = "name:Apple Watch, hardware:Watch7,2, software:11.6.1";
+        for (name, version, hardware, device, class) in [
+            ("Health", "18.1", None, "", SourceClass::Entered),
+            ("Ana's Apple Watch", "", None, "", SourceClass::Watch),
+            ("Ana's iPhone", "18.1", None, "", SourceClass::Phone),
+            ("Bob", "11.6.1", Some("Watch7,2"), watch, SourceClass::Watch),
+            ("Bob", "11.6", Some("Watch7,2"), watch, SourceClass::Other),
+            (
+                "Strava",
+                "4521",
+                Some("Watch7,2"),
+                watch,
+                SourceClass::Other,
+            ),
+            ("Bob", "", Some("Watch7,2"), watch, SourceClass::Other),
+            ("Bob", "11.6.1", None, "", SourceClass::Other),
+            (
+                "Eva",
+                "18.1",
+                Some("iPhone15,3"),
+                "hardware:iPhone15,3, software:18.1",
+                SourceClass::Phone,
+            ),
+            ("Health Mate", "1", None, "", SourceClass::Other),
         ] {
-            assert_eq!(classify(name, hardware), class, "{name} {hardware:?}");
+            let found = classify(&Named {
+                name,
+                version,
+                hardware,
+                device,
+            });
+            assert_eq!(found, class, "{name} {version}");
         }
         assert!(SourceClass::Entered < SourceClass::Watch);
         assert!(SourceClass::Watch < SourceClass::Phone && SourceClass::Phone < SourceClass::Other);

@@ -56,6 +56,18 @@ codes! {
     /// A cursor that this server did not make.
     InvalidCursor = "INVALID_CURSOR", Some(400), 1,
         "start again without a cursor";
+    /// The server cannot say what changed since: its store was replaced or restored.
+    HistoryGone = "HISTORY_GONE", Some(410), 1,
+        "start again without `after`; `healthsync sync` does it by itself";
+    /// What this pair may read was changed since the cursor was made.
+    ScopeChanged = "SCOPE_CHANGED", Some(410), 1,
+        "start again without `after`; `healthsync sync` does it by itself";
+    /// Not a period, or not a time zone.
+    InvalidPeriod = "INVALID_PERIOD", Some(400), 2,
+        "name a period (`daily`) and a time zone (`--timezone Europe/Vienna`)";
+    /// More samples overlap at one instant than can be merged.
+    TooManyOverlaps = "TOO_MANY_OVERLAPS", Some(422), 1,
+        "fetch the samples themselves: `healthsync fetch` without `--aggregate`";
     /// A type that this pair may not read.
     TypeNotAllowed = "TYPE_NOT_ALLOWED", Some(403), 1,
         "run `healthsync types` to see what this computer may read";
@@ -173,6 +185,15 @@ codes! {
     /// The output file is there already.
     OutputExists = "OUTPUT_EXISTS", None, 1,
         "name another file with `--output`, or remove this one";
+    /// Another process keeps the same copy.
+    SyncRunning = "SYNC_RUNNING", None, 1,
+        "wait until the other `healthsync sync` ends, or stop it";
+    /// The target of a sync is a file of something else.
+    NotACopy = "NOT_A_COPY", None, 1,
+        "name another target with `healthsync sync --to`, or remove this one";
+    /// The copy is one of another pair.
+    OtherCopy = "OTHER_COPY", None, 1,
+        "name another target with `healthsync sync --to`, one for each server";
     /// The output could not be written.
     OutputFailed = "OUTPUT_FAILED", None, 1,
         "check the folder and the free space, or name another file with `--output`";

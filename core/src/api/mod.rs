@@ -3,6 +3,8 @@
 //! Everything here is version [`VERSION`]. Fields are only ever added; a field that changes its
 //! meaning gets a new path.
 
+mod aggregates;
+mod changes;
 mod code;
 mod collections;
 mod samples;
@@ -11,6 +13,8 @@ mod types;
 mod whoami;
 
 pub use self::{
+    aggregates::{AggregatesParams, TotalRecord},
+    changes::{CHANGES_LIMIT, CHANGES_WAIT, ChangesParams},
     code::{Code, UnknownCode},
     collections::{
         Collection, CollectionParams, CorrelationRecord, DocumentRecord, EventRecord, MemberRecord,
@@ -35,6 +39,10 @@ pub const TYPES: &str = "/api/v1/health/types";
 pub const DATA: &str = "/api/v1/health/data";
 /// `GET` with [`SamplesParams`] as its query string: a stream by `Accept`.
 pub const SAMPLES: &str = "/api/v1/samples";
+/// `GET` with [`AggregatesParams`] as its query string: a stream by `Accept`.
+pub const AGGREGATES: &str = "/api/v1/aggregates";
+/// `GET` with [`ChangesParams`] as its query string: a page by `Accept`.
+pub const CHANGES: &str = "/api/v1/changes";
 /// `GET`: [`WhoAmI`].
 pub const WHOAMI: &str = "/api/v1/whoami";
 /// `POST`, empty: 204; makes a PENDING pair ACTIVE.
@@ -43,7 +51,9 @@ pub const PAIR_ACK: &str = "/api/v1/pair/ack";
 pub const PAIR_RENEW: &str = "/api/v1/pair/renew";
 /// `DELETE`: 204; revokes the caller's own pair.
 pub const PAIR: &str = "/api/v1/pair";
-/// Response header of [`SAMPLES`]: present when a limit cut the answer.
+/// Response header of [`CHANGES`]: `true` or `false`.
+pub const HAS_MORE: &str = "healthsync-has-more";
+/// Response header of [`SAMPLES`]: present when a limit cut the answer; of [`CHANGES`]: always.
 pub const NEXT_CURSOR: &str = "healthsync-next-cursor";
 
 /// Request header: the place in the server's audit log that the client saw last.

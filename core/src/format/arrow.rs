@@ -3,7 +3,7 @@
 
 mod check;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, marker::PhantomData};
 
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
@@ -12,9 +12,10 @@ use arrow_ipc::{
     reader::StreamDecoder,
     writer::{IpcWriteOptions, StreamWriter},
 };
+use arrow_schema::{Schema, SchemaRef};
 
 use super::{Encoder, End, Format, FormatError};
-use crate::batch::{self, SampleBatch};
+use crate::batch::{self, SampleBatch, SchemaMismatch};
 
 pub(super) const ARROW: Format = Format {
     name: "arrow",
@@ -46,14 +47,7 @@ impl Arrow {
 
 impl Encoder for Arrow {
     fn start(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        let options = IpcWriteOptions::try_new(64, false, MetadataVersion::V5)
-            .and_then(|options| options.try_with_compression(Some(CompressionType::ZSTD)))
-            .and_then(|options| options.try_with_compression_level(Some(ZSTD_LEVEL)));
-        let schema = batch::schema(self.include_metadata);
-        let writer = options
-            .and_then(|options| StreamWriter::try_new_with_options(Vec::new(), &schema, options))
-            .map_err(FormatError::encode)?;
-        self.writer = Some(writer);
+        self.writer = Some(stream_writer(&batch::schema(self.include_metadata))?);
         self.drain(out);
         Ok(())
     }
@@ -89,16 +83,43 @@ pub(super) fn fitting(
     }
 }
 
+/// A stream that begins with this schema.
+pub(super) fn stream_writer(schema: &Schema) -> Result<StreamWriter<Vec<u8>>, FormatError> {
+    IpcWriteOptions::try_new(64, false, MetadataVersion::V5)
+        .and_then(|options| options.try_with_compression(Some(CompressionType::ZSTD)))
+        .and_then(|options| options.try_with_compression_level(Some(ZSTD_LEVEL)))
+        .and_then(|options| StreamWriter::try_new_with_options(Vec::new(), schema, options))
+        .map_err(FormatError::encode)
+}
+
 fn not_started() -> FormatError {
     FormatError::encode("the stream was not started")
+}
+
+/// A batch of one of the schemas that travel as Arrow streams.
+pub trait Columnar: Sized {
+    /// Its columns, where a batch has so many; else those that come nearest.
+    fn schema_of(columns: usize) -> SchemaRef;
+    /// Checks the columns of a foreign batch.
+    fn of(batch: RecordBatch) -> Result<Self, SchemaMismatch>;
+}
+
+impl Columnar for SampleBatch {
+    fn schema_of(columns: usize) -> SchemaRef {
+        batch::schema(columns > batch::BASE_COLUMNS)
+    }
+
+    fn of(batch: RecordBatch) -> Result<Self, SchemaMismatch> {
+        Self::new(batch)
+    }
 }
 
 /// Reads an Arrow IPC stream that arrives in pieces of any size.
 ///
 /// A message is collected whole, looked at (`check`), and only then decoded: what a hostile peer
 /// declares is bounded before anything is allocated for it.
-#[derive(Debug, Default)]
-pub struct ArrowStream {
+#[derive(Debug)]
+pub struct ArrowStream<B = SampleBatch> {
     decoder: StreamDecoder,
     /// The beginning of a message.
     pending: Vec<u8>,
@@ -108,11 +129,25 @@ pub struct ArrowStream {
     started: bool,
     /// The end-of-stream marker was read.
     ended: bool,
+    batches: PhantomData<fn() -> B>,
 }
 
-impl ArrowStream {
+impl<B> Default for ArrowStream<B> {
+    fn default() -> Self {
+        Self {
+            decoder: StreamDecoder::default(),
+            pending: Vec::new(),
+            needed: 0,
+            started: false,
+            ended: false,
+            batches: PhantomData,
+        }
+    }
+}
+
+impl<B: Columnar> ArrowStream<B> {
     /// Takes the next bytes; gives the batches they complete.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<SampleBatch>, FormatError> {
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<B>, FormatError> {
         self.pending.extend_from_slice(bytes);
         let mut batches = Vec::new();
         let mut at = 0;
@@ -124,7 +159,7 @@ impl ArrowStream {
             if rest.len() < self.needed.max(check::PREFIX) {
                 break;
             }
-            match check::next(rest, self.started)? {
+            match check::next::<B>(rest, self.started)? {
                 check::Next::More(needed) => self.needed = needed,
                 check::Next::End(len) => {
                     decode(&mut self.decoder, rest.get(..len), &mut batches)?;
@@ -155,15 +190,15 @@ impl ArrowStream {
 
 /// Decodes one whole message. The decoder finishes a message without a body only when it sees the
 /// next one, so there may be more than one batch, or none.
-fn decode(
+fn decode<B: Columnar>(
     decoder: &mut StreamDecoder,
     message: Option<&[u8]>,
-    batches: &mut Vec<SampleBatch>,
+    batches: &mut Vec<B>,
 ) -> Result<(), FormatError> {
     let mut buffer = Buffer::from(message.unwrap_or_default());
     while !buffer.is_empty() {
         if let Some(batch) = decoder.decode(&mut buffer).map_err(FormatError::decode)? {
-            batches.push(SampleBatch::new(batch).map_err(FormatError::decode)?);
+            batches.push(B::of(batch).map_err(FormatError::decode)?);
         }
     }
     Ok(())

@@ -16,17 +16,22 @@ mod json;
 mod ndjson;
 mod parquet;
 mod rows;
+mod table;
 
 use crate::{api::Code, batch::SampleBatch, report::Hint};
 
-pub(crate) use self::rows::{COLUMNS, MORE_COLUMNS};
 pub use self::{
     accept::by_accept,
-    arrow::ArrowStream,
+    arrow::{ArrowStream, Columnar},
     clinical::{Clinical, Pressure, Standard},
     collection::{
         CollectionEncoder, LineError, Shape, correlation_line, document_line, workout_line,
     },
+    table::TableEncoder,
+};
+pub(crate) use self::{
+    rows::{COLUMNS, MORE_COLUMNS},
+    table::json_field,
 };
 
 /// What a writer may be told.

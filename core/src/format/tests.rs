@@ -383,7 +383,7 @@ fn a_foreign_answer_is_no_arrow_stream() {
         assert!(decoded(text.as_bytes(), 3).is_err(), "{text}");
     }
     // A declared length beyond reason is refused before its bytes are waited for.
-    let mut reader = ArrowStream::default();
+    let mut reader = ArrowStream::<SampleBatch>::default();
     assert!(
         reader
             .push(&[255, 255, 255, 255, 255, 255, 255, 127])

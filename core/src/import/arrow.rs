@@ -8,7 +8,10 @@ use super::{
     Importer, ReadError, Sink, Source,
     own::{NO_METADATA, Rows},
 };
-use crate::format::{ArrowStream, FormatError};
+use crate::{
+    batch::SampleBatch,
+    format::{ArrowStream, FormatError},
+};
 
 /// Knows what our own writer of Arrow wrote.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +33,13 @@ impl Importer for OwnArrow {
         source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
         let head = piece(source)?;
         source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
-        Ok(head.starts_with(&[0xff; 4]) && ArrowStream::default().push(&head).is_ok())
+        Ok(head.starts_with(&[0xff; 4])
+            && ArrowStream::<SampleBatch>::default().push(&head).is_ok())
     }
 
     fn read(&self, source: &mut dyn Source, sink: &mut Sink<'_>) -> Result<(), ReadError> {
         source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
-        let mut stream = ArrowStream::default();
+        let mut stream = ArrowStream::<SampleBatch>::default();
         let mut rows = Rows::new();
         let mut line = 1;
         let damaged = |error: FormatError| ReadError::Archive(Box::new(error));

@@ -25,6 +25,8 @@ mod own;
 mod parquet;
 mod provenance;
 
+pub(crate) use self::apple::canonical_source;
+
 use std::{
     borrow::Cow,
     io::{Read, Seek},

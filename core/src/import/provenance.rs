@@ -126,7 +126,7 @@ fn provenance(name: &str, version: Option<&str>, device: Option<&str>) -> Proven
 
 /// The same name in every typography and language: `Simon’s Apple\u{a0}Watch` and
 /// `Simon's Apple Watch`, `Здоровье` and `Health`.
-fn canonical_source(name: &str) -> String {
+pub(crate) fn canonical_source(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     for character in name.chars() {
         match character {

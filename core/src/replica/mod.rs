@@ -1,6 +1,7 @@
-//! Samples in a SQLite file of a person's own: what `fetch --format sqlite` makes. Unlike the
-//! store it is made to be looked into: one table, texts instead of numbers.
+//! Samples in a SQLite file of a person's own: what `fetch --format sqlite` makes, and the copy that
+//! `sync` keeps. Unlike the store they are made to be looked into: texts instead of numbers.
 
+mod mirror;
 mod samples;
 
 use std::path::Path;
@@ -12,6 +13,8 @@ use crate::{
     batch::{SampleBatch, SchemaMismatch},
     report::Hint,
 };
+
+pub use self::mirror::{Applied, Mirror, Standing, TotalsDue};
 
 /// Version of the tables, as `PRAGMA user_version` says it.
 pub const VERSION: i64 = 1;
@@ -64,6 +67,12 @@ pub enum ReplicaError {
     /// A batch has other columns than samples have.
     #[error("these are no samples")]
     Columns(#[from] SchemaMismatch),
+    /// Another process has written into the copy meanwhile.
+    #[error("another process has changed the copy")]
+    Moved,
+    /// The file is something else, or of another version.
+    #[error("the file is no copy that this program keeps")]
+    NotACopy,
     /// SQLite refused.
     #[error("the database could not be written")]
     Sqlite(#[from] rusqlite::Error),
@@ -83,6 +92,8 @@ impl ReplicaError {
     fn kind(&self) -> Code {
         match self {
             Self::Columns(_) => Code::AnswerDamaged,
+            Self::Moved => Code::SyncRunning,
+            Self::NotACopy => Code::NotACopy,
             Self::Sqlite(_) => Code::OutputFailed,
         }
     }

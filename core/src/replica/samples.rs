@@ -25,11 +25,16 @@ use rusqlite::{
 use super::ReplicaError;
 use crate::{
     batch::{Names, SampleBatch, SchemaMismatch},
-    time::push_rfc3339,
+    time::{push_rfc3339, rfc3339},
 };
 
 /// What makes the table.
 pub(super) fn table(include_metadata: bool) -> String {
+    named_table("samples", include_metadata)
+}
+
+/// The same under another name.
+pub(super) fn named_table(name: &str, include_metadata: bool) -> String {
     let more = if include_metadata {
         "origin       TEXT NOT NULL,
          device       TEXT,
@@ -39,7 +44,7 @@ pub(super) fn table(include_metadata: bool) -> String {
         ""
     };
     format!(
-        "CREATE TABLE samples (
+        "CREATE TABLE {name} (
          id           TEXT NOT NULL,
          type         TEXT NOT NULL,
          value        REAL,
@@ -114,6 +119,17 @@ pub(super) fn insert(
         statement.raw_execute()?;
     }
     Ok(())
+}
+
+/// A date with its milliseconds, also when there are none.
+pub(super) fn date_text(ms: i64) -> String {
+    let text = rfc3339(ms);
+    if ms.rem_euclid(1000) == 0
+        && let Some(whole) = text.strip_suffix('Z')
+    {
+        return format!("{whole}.000Z");
+    }
+    text
 }
 
 /// The cells of one row, from left to right.

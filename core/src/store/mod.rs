@@ -1,14 +1,17 @@
 //! Samples at rest: one SQLite file.
 
+mod changes;
 mod documents;
 mod ingest;
 mod lookup;
 mod plan;
+mod priority;
 mod range;
 mod scan;
 mod schema;
 mod steps;
 mod summary;
+mod totals;
 mod workouts;
 
 use std::{
@@ -18,11 +21,14 @@ use std::{
 
 use crate::{document::Noun, query::Cursor, report::Hint};
 
+pub use changes::{Changes, ChangesError, ChangesQuery};
 pub use documents::{NounSummary, StoredDocument};
 pub use ingest::{
     Consent, Deletion, ImportFailed, ImportOptions, ImportProgress, NotPruned, Settled,
 };
+pub use priority::{Preference, RankedSource};
 pub use range::{Paged, Place, Range};
+pub use totals::TotalsError;
 pub use workouts::{
     Member, StoredActivity, StoredCorrelation, StoredEvent, StoredStatistic, StoredWorkout,
 };

@@ -5,10 +5,10 @@
 //! changed; what is to be otherwise is a further step at the end.
 
 /// What makes version n + 1 of version n; version 0 is an empty file.
-pub(super) const STEPS: &[&str] = &[RECORDS, DOCUMENTS];
+pub(super) const STEPS: &[&str] = &[RECORDS, DOCUMENTS, HISTORY];
 
 /// Version of the tables that this program knows.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// Version 1: records, workouts, correlations.
 const RECORDS: &str = "
@@ -203,6 +203,65 @@ CREATE TABLE series (
   data        BLOB    NOT NULL,
   UNIQUE (document_id, position)
 ) STRICT;
+";
+
+/// Version 3: whose history the sequence is, what rows were before they changed or went, how long
+/// samples are, and which source is believed first. Triggers see every writer.
+const HISTORY: &str = "
+-- One row a transaction that took places of the sequence, at the last of them. A store that was
+-- replaced, or restored from a copy and written to since, has other tokens.
+CREATE TABLE history (
+  seq   INTEGER PRIMARY KEY,
+  token BLOB NOT NULL             -- 16 random bytes
+) STRICT;
+INSERT INTO history VALUES (0, randomblob(16));
+INSERT INTO history SELECT seq, randomblob(16) FROM counter WHERE seq > 0;
+CREATE TRIGGER counter_moved AFTER UPDATE OF seq ON counter WHEN new.seq > old.seq
+BEGIN
+  INSERT INTO history VALUES (new.seq, randomblob(16));
+END;
+
+-- What a deleted sample was, for those who may see some categories only.
+CREATE TABLE departed (
+  id          BLOB    PRIMARY KEY,
+  start_ms    INTEGER NOT NULL,
+  category_id INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER sample_departed BEFORE DELETE ON sample
+BEGIN
+  INSERT OR REPLACE INTO departed VALUES (old.id, old.start_ms, old.category_id);
+END;
+
+-- What the category of a sample was before the write at this place.
+CREATE TABLE recategorized (
+  seq         INTEGER PRIMARY KEY,
+  kind_id     INTEGER NOT NULL,
+  start_ms    INTEGER NOT NULL,
+  id          BLOB    NOT NULL,
+  origin_id   INTEGER NOT NULL,
+  category_id INTEGER
+) STRICT;
+CREATE TRIGGER sample_recategorized AFTER UPDATE OF category_id ON sample
+WHEN old.category_id IS NOT new.category_id
+BEGIN
+  INSERT OR REPLACE INTO recategorized
+  VALUES (new.seq, new.kind_id, new.start_ms, new.id, new.origin_id, old.category_id);
+END;
+
+-- From start to end, at most: a range of totals begins so much earlier.
+ALTER TABLE tally ADD COLUMN longest_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE tally SET longest_ms = coalesce(
+  (SELECT max(end_ms - start_ms) FROM sample
+   WHERE sample.kind_id = tally.kind_id AND sample.origin_id = tally.origin_id), 0);
+
+-- Which source is believed first, as the owner said.
+CREATE TABLE preference (
+  kind     TEXT    NOT NULL,      -- '' for all
+  origin   TEXT    NOT NULL,      -- '' for all
+  position INTEGER NOT NULL,      -- from 0 on
+  source   TEXT    NOT NULL,      -- canonical name
+  PRIMARY KEY (kind, origin, position)
+) STRICT, WITHOUT ROWID;
 ";
 
 #[cfg(test)]

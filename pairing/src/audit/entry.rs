@@ -82,6 +82,10 @@ events! {
     ReadSamples = "read-samples",
     /// `GET /api/v1/workouts`, `/routes`, `/ecg` and the like; which one, `types` says.
     ReadCollection = "read-collection",
+    /// `GET /api/v1/aggregates`.
+    ReadAggregates = "read-aggregates",
+    /// `GET /api/v1/changes`, unless nothing had changed.
+    ReadChanges = "read-changes",
     /// `GET /api/v1/health/types`.
     ReadTypes = "read-types",
     /// Somebody dialled a pair and did not get through the handshake; `count` times.

@@ -11,6 +11,7 @@ mod pairs;
 mod pause;
 mod reset;
 mod revoke;
+mod sources;
 mod start;
 mod status;
 mod version;
@@ -58,6 +59,7 @@ async fn ask(command: Command, settings: &Settings) -> Result<ExitStatus, Server
         Command::Pause => pause::pause(settings).await,
         Command::Resume => pause::resume(settings).await,
         Command::Audit(args) => audit::audit(settings, args).await,
+        Command::Sources(args) => sources::sources(settings, args).await,
         Command::Status => status::status(settings).await,
         Command::Generate(what) => generate::generate(&what),
         Command::Version => version::version(settings),

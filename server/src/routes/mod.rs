@@ -1,6 +1,8 @@
 //! Every path of the server, once. Handlers see no SQL and no TLS.
 
+mod aggregates;
 mod body;
+mod changes;
 mod collections;
 mod data;
 mod pair;
@@ -33,6 +35,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route(api::WHOAMI, get(whoami::whoami))
         .route(api::DATA, post(data::data))
         .route(api::SAMPLES, get(samples::samples))
+        .route(api::AGGREGATES, get(aggregates::aggregates))
+        .route(api::CHANGES, get(changes::changes))
         .route(api::PAIR_ACK, post(pair::acknowledge))
         .route(api::PAIR_RENEW, post(pair::renew))
         .route(api::PAIR, delete(pair::revoke))

@@ -86,6 +86,12 @@ impl Reading {
         self.audit.record_blocking(note.ending(code.as_str()))
     }
 
+    /// It was refused by what is no thread that may wait; the log is told in the background.
+    pub(super) fn refuse_soon(&self, code: Code) {
+        let note = self.note.clone().with_rows(0);
+        self.audit.note(note.ending(code.as_str()));
+    }
+
     /// The same as [`Self::end`] for an answer of one piece whose rows are counted already.
     pub(super) async fn record(self, rows: usize) -> Result<(), AuditError> {
         let rows = u64::try_from(rows).unwrap_or(u64::MAX);

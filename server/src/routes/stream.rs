@@ -21,7 +21,7 @@ use healthsync_core::{
     format::{Encoder, End, Format, FormatError, LineError, Options},
     kind::{Kind, Selector},
     query::{Cursor, Query},
-    store::{Store, StoreError},
+    store::{Store, StoreError, TotalsError},
     time,
 };
 use healthsync_pairing::audit::AuditError;
@@ -128,6 +128,8 @@ pub(super) enum Broken {
     Store(#[from] StoreError),
     #[error(transparent)]
     Line(#[from] LineError),
+    #[error(transparent)]
+    Totals(#[from] TotalsError),
     #[error("the peer went away")]
     Gone,
 }
@@ -136,6 +138,9 @@ impl From<Broken> for ApiError {
     fn from(broken: Broken) -> Self {
         match broken {
             Broken::Audit(error) => error.into(),
+            Broken::Totals(error @ TotalsError::Overlaps { .. }) => {
+                Self::new(Code::TooManyOverlaps, error.to_string())
+            }
             other => Self::internal(&other),
         }
     }

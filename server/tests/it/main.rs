@@ -9,6 +9,7 @@
 mod audit;
 mod authz;
 mod binary;
+mod changes;
 mod commands;
 mod house;
 mod killed;
@@ -17,4 +18,5 @@ mod renewal;
 mod requests;
 mod scopes;
 mod strangers;
+mod totals;
 mod watch;

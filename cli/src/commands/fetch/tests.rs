@@ -95,7 +95,7 @@ fn fields_are_separated_by_one_sign_and_in_csv_only() {
 fn words_are_types_groups_or_typing_errors() {
     let asked = |words: &[&str]| {
         let (fetch, _) = parsed(words);
-        let wanted = Wanted::new(&fetch).map_err(|error| (error.code(), error.exit()))?;
+        let wanted = Wanted::new(&fetch, None).map_err(|error| (error.code(), error.exit()))?;
         let request = wanted.request(&fetch, Stretch::new(&fetch, &zone(), 0).unwrap());
         let types = request.query("types").unwrap_or_default().to_owned();
         Ok((types, wanted.unknown.join(",")))

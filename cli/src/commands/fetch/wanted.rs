@@ -8,6 +8,7 @@ use healthsync_core::{
     time,
 };
 
+use super::totals::Totals;
 use crate::{
     args::Fetch,
     client::{Answer, Link},
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// Which types, as far as this computer knows them.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Wanted {
     /// Named one by one.
     named: Vec<String>,
@@ -27,14 +28,17 @@ pub(super) struct Wanted {
     members: Vec<String>,
     /// Also origin, device, creation date and metadata.
     pub(super) include_metadata: bool,
+    /// Totals in place of samples.
+    totals: Option<Totals>,
 }
 
 impl Wanted {
     /// Reads `--types` and `--category`; nothing means all. Words that are near to a known name are
     /// typing errors; others may be names that only the server knows, and are asked for there.
-    pub(super) fn new(fetch: &Fetch) -> Result<Self, CliError> {
+    pub(super) fn new(fetch: &Fetch, totals: Option<Totals>) -> Result<Self, CliError> {
         let mut wanted = Self {
             include_metadata: fetch.include_metadata,
+            totals,
             ..Self::default()
         };
         for word in fetch.types.iter().map(|word| word.trim()) {
@@ -45,6 +49,7 @@ impl Wanted {
             if word.eq_ignore_ascii_case("all") {
                 return Ok(Self {
                     include_metadata: fetch.include_metadata,
+                    totals: wanted.totals,
                     ..Self::default()
                 });
             }
@@ -87,7 +92,7 @@ impl Wanted {
             .map(String::as_str)
             .collect();
         let given = |text: String| (!text.is_empty()).then_some(text);
-        Request::get(
+        let request = Request::get(
             api::SAMPLES,
             format::by_name("arrow").map(|format| format.media_type),
         )
@@ -97,7 +102,11 @@ impl Wanted {
         .with("end", stretch.end_ms.map(time::rfc3339))
         .with("limit", fetch.limit.map(|limit| limit.to_string()))
         .with("offset", fetch.offset.map(|offset| offset.to_string()))
-        .with("metadata", self.include_metadata.then(|| "true".to_owned()))
+        .with("metadata", self.include_metadata.then(|| "true".to_owned()));
+        match &self.totals {
+            Some(totals) => totals.request(request),
+            None => request,
+        }
     }
 
     /// Sends the request; names that only the server may know are compared with its list first.

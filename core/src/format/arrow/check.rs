@@ -6,6 +6,7 @@
 use arrow_ipc::{Message, MessageHeader, RecordBatch, convert::try_fb_to_schema};
 use arrow_schema::DataType;
 
+use super::Columnar;
 use crate::{batch, format::FormatError};
 
 /// Continuation marker and length.
@@ -31,8 +32,8 @@ pub(super) enum Next {
 }
 
 /// Looks at the front of `bytes`, at least [`PREFIX`] of them. The first message must be the
-/// schema of samples, the others must not be a schema.
-pub(super) fn next(bytes: &[u8], started: bool) -> Result<Next, FormatError> {
+/// schema of such batches, the others must not be a schema.
+pub(super) fn next<B: Columnar>(bytes: &[u8], started: bool) -> Result<Next, FormatError> {
     let Some((&[255, 255, 255, 255, a, b, c, d], rest)) = bytes.split_first_chunk::<PREFIX>()
     else {
         return Err(FormatError::decode("not an Arrow stream"));
@@ -54,22 +55,27 @@ pub(super) fn next(bytes: &[u8], started: bool) -> Result<Next, FormatError> {
     let Some(body) = rest.get(..body) else {
         return Ok(Next::More(whole));
     };
-    check(&message, body, started)?;
+    check::<B>(&message, body, started)?;
     Ok(Next::Message(whole))
 }
 
-fn check(message: &Message<'_>, body: &[u8], started: bool) -> Result<(), FormatError> {
+fn check<B: Columnar>(
+    message: &Message<'_>,
+    body: &[u8],
+    started: bool,
+) -> Result<(), FormatError> {
     let kind = message.header_type();
     if (kind == MessageHeader::Schema) == started {
         return Err(FormatError::decode("the schema is not the first message"));
     }
     if let Some(schema) = message.header_as_schema() {
         let schema = try_fb_to_schema(schema).map_err(FormatError::decode)?;
-        return batch::check_schema(&schema).map_err(FormatError::decode);
+        let expected = B::schema_of(schema.fields().len());
+        return batch::check_fields(&schema, &expected).map_err(FormatError::decode);
     }
     let (columns, layout) = if let Some(batch) = message.header_as_record_batch() {
         let columns = batch.nodes().map_or(0, |nodes| nodes.len());
-        let schema = batch::schema(columns > batch::BASE_COLUMNS);
+        let schema = B::schema_of(columns);
         let types = schema.fields().iter().map(|field| field.data_type());
         (
             Some(batch),
@@ -93,6 +99,9 @@ fn buffer_widths(data_type: &DataType) -> &'static [usize] {
         &[1, 4, 1]
     } else if matches!(data_type, DataType::Dictionary(..)) {
         &[1, 4]
+    } else if *data_type == DataType::Boolean {
+        // Both are bits.
+        &[1, 1]
     } else {
         &[1, 8]
     }

@@ -29,6 +29,8 @@ mod text;
 mod tokens;
 mod workout;
 
+pub(crate) use self::provenance::canonical_source;
+
 use std::io::{Read, SeekFrom};
 
 use self::route::References;

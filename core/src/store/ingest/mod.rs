@@ -223,9 +223,11 @@ impl<'t> Ingest<'t> {
             .settle(&mut self.names, &mut self.samples.seq, &workout)?;
         for ((kind_id, origin_id), added) in &self.samples.added {
             self.transaction.execute(
-                "INSERT INTO tally (kind_id, origin_id, samples) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET samples = samples + excluded.samples",
-                [*kind_id, *origin_id, *added],
+                "INSERT INTO tally (kind_id, origin_id, samples, longest_ms)
+                 VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET samples = samples + excluded.samples,
+                                           longest_ms = max(longest_ms, excluded.longest_ms)",
+                [*kind_id, *origin_id, added.samples, added.longest_ms],
             )?;
         }
         let deleted = match &options.prune {

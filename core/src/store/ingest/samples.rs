@@ -33,6 +33,14 @@ pub(super) struct Counts {
     pub(super) unchanged: u64,
 }
 
+/// The new samples of one kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Added {
+    pub(super) samples: i64,
+    /// From start to end, at most.
+    pub(super) longest_ms: i64,
+}
+
 /// Writes the samples of one file.
 pub(super) struct Samples<'t> {
     pub(super) connection: &'t Connection,
@@ -42,7 +50,7 @@ pub(super) struct Samples<'t> {
     pub(super) rows: i64,
     pub(super) counts: Counts,
     /// New samples by kind and origin.
-    pub(super) added: HashMap<(i64, i64), i64>,
+    pub(super) added: HashMap<(i64, i64), Added>,
     pub(super) met: Met,
     /// The last record was there already: look before inserting.
     expects_known: bool,
@@ -208,7 +216,11 @@ impl<'t> Samples<'t> {
         self.seq += 1;
         self.met.insert(self.rows);
         self.counts.new += 1;
-        *self.added.entry((row.kind_id, row.origin_id)).or_default() += 1;
+        let added = self.added.entry((row.kind_id, row.origin_id)).or_default();
+        added.samples += 1;
+        added.longest_ms = added
+            .longest_ms
+            .max(row.end_ms.saturating_sub(row.start_ms));
         Ok(true)
     }
 

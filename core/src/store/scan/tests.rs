@@ -83,7 +83,7 @@ fn filled(count: u32) -> (Store, Vec<Known>) {
     }
     connection
         .execute_batch(
-            "INSERT INTO tally SELECT kind_id, origin_id, count(*) FROM sample
+            "INSERT INTO tally SELECT kind_id, origin_id, count(*), 500 FROM sample
              GROUP BY kind_id, origin_id",
         )
         .unwrap();
@@ -495,7 +495,7 @@ fn a_scan_sees_one_state() {
         writer
             .connection
             .execute(
-                "INSERT INTO tally VALUES (?1, 1, 5) ON CONFLICT DO UPDATE SET samples = samples + 5",
+                "INSERT INTO tally VALUES (?1, 1, 5, 500) ON CONFLICT DO UPDATE SET samples = samples + 5",
                 [n],
             )
             .unwrap()

@@ -1,0 +1,177 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::change::{ChangeBuilder, ChangeRow};
+
+const DAY_MS: i64 = 86_400_000;
+
+fn mirror() -> (tempfile::NamedTempFile, Mirror) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mirror = Mirror::open(file.path()).unwrap();
+    (file, mirror)
+}
+
+/// Changes of samples: id, day, value; no value is a deletion.
+fn batch(changes: &[(u8, i64, Option<f64>)]) -> ChangeBatch {
+    let mut builder = ChangeBuilder::default();
+    for (seq, (id, day, value)) in (1..).zip(changes) {
+        builder.push(&ChangeRow {
+            seq,
+            noun: "sample",
+            deleted: value.is_none(),
+            id: [*id; 16],
+            kind: Some("steps"),
+            value: *value,
+            unit: value.map(|_| "count"),
+            start_ms: Some(day * DAY_MS),
+            end_ms: value.map(|_| day * DAY_MS + 60_000),
+            source: value.map(|_| "x"),
+            origin: Some("ana"),
+            ..ChangeRow::default()
+        });
+    }
+    builder.take().unwrap()
+}
+
+fn apply(
+    mirror: &mut Mirror,
+    changes: &[(u8, i64, Option<f64>)],
+    next: &str,
+    more: bool,
+) -> Applied {
+    let before = mirror.standing().unwrap();
+    mirror
+        .apply("pair", &before, &[batch(changes)], (next, more))
+        .unwrap()
+}
+
+/// First byte of the id, and the value.
+fn held(mirror: &Mirror) -> BTreeMap<String, f64> {
+    let sql = "SELECT substr(id, 1, 2), value FROM samples";
+    let mut statement = mirror.connection.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+fn expected(rows: &[(&str, f64)]) -> BTreeMap<String, f64> {
+    rows.iter()
+        .map(|(id, value)| ((*id).to_owned(), *value))
+        .collect()
+}
+
+#[test]
+fn rows_and_cursor_go_together() {
+    let (file, mut mirror) = mirror();
+    assert_eq!(mirror.standing().unwrap(), Standing::default());
+    apply(
+        &mut mirror,
+        &[(1, 10, Some(5.0)), (2, 11, Some(6.0))],
+        "a",
+        true,
+    );
+    assert_eq!(mirror.standing().unwrap().after(), Some("a"));
+    let applied = apply(
+        &mut mirror,
+        &[(1, 10, Some(7.0)), (2, 11, None), (9, 12, None)],
+        "b",
+        false,
+    );
+    assert_eq!((applied.written, applied.deleted), (1, 2));
+    assert_eq!(held(&mirror), expected(&[("01", 7.0)]));
+    drop(mirror);
+    let mirror = Mirror::open(file.path()).unwrap();
+    assert_eq!(mirror.standing().unwrap().after(), Some("b"));
+    assert_eq!(mirror.samples().unwrap(), 1);
+}
+
+#[test]
+fn a_process_that_is_behind_changes_nothing() {
+    let (file, mut mirror) = mirror();
+    let before = mirror.standing().unwrap();
+    apply(&mut mirror, &[(1, 10, Some(5.0))], "a", false);
+    let mut other = Mirror::open(file.path()).unwrap();
+    let page = [batch(&[(2, 10, Some(6.0))])];
+    let outcome = other.apply("pair", &before, &page, ("b", false));
+    assert!(matches!(outcome, Err(ReplicaError::Moved)));
+    assert_eq!(held(&mirror), expected(&[("01", 5.0)]));
+}
+
+#[test]
+fn old_rows_are_readable_until_the_new_ones_are_whole() {
+    let (file, mut mirror) = mirror();
+    apply(
+        &mut mirror,
+        &[(1, 10, Some(5.0)), (2, 11, Some(6.0))],
+        "a",
+        false,
+    );
+    mirror.begin_anew().unwrap();
+    assert_eq!(mirror.standing().unwrap().after(), None);
+    apply(&mut mirror, &[(3, 10, Some(1.0))], "x", true);
+    assert_eq!(held(&mirror), expected(&[("01", 5.0), ("02", 6.0)]));
+    // Killed and opened again, it goes on.
+    drop(mirror);
+    let mut mirror = Mirror::open(file.path()).unwrap();
+    assert_eq!(mirror.standing().unwrap().after(), Some("x"));
+    apply(&mut mirror, &[(4, 10, Some(2.0))], "y", false);
+    assert_eq!(held(&mirror), expected(&[("03", 1.0), ("04", 2.0)]));
+    let standing = mirror.standing().unwrap();
+    assert_eq!((standing.after(), standing.is_staging), (Some("y"), false));
+    assert_eq!(mirror.totals_due("UTC").unwrap(), Some(TotalsDue::All));
+    // The views are there again, and another full copy can begin and begin again.
+    mirror
+        .connection
+        .execute_batch("SELECT * FROM workout_totals")
+        .unwrap();
+    mirror.begin_anew().unwrap();
+    apply(&mut mirror, &[(5, 10, Some(1.0))], "z", true);
+    mirror.begin_anew().unwrap();
+    apply(&mut mirror, &[(6, 10, Some(3.0))], "z", false);
+    assert_eq!(held(&mirror), expected(&[("06", 3.0)]));
+}
+
+#[test]
+fn totals_are_due_from_the_earliest_change_on() {
+    let (_file, mut mirror) = mirror();
+    apply(&mut mirror, &[(1, 10, Some(5.0))], "a", false);
+    assert_eq!(mirror.totals_due("UTC").unwrap(), Some(TotalsDue::All));
+    mirror.keep_totals(&[], None, "UTC").unwrap();
+    assert_eq!(mirror.totals_due("UTC").unwrap(), None);
+    assert_eq!(
+        mirror.totals_due("Asia/Tokyo").unwrap(),
+        Some(TotalsDue::All)
+    );
+    apply(&mut mirror, &[(2, 20, Some(5.0))], "b", true);
+    apply(
+        &mut mirror,
+        &[(3, 15, Some(5.0)), (1, 18, None)],
+        "c",
+        false,
+    );
+    apply(&mut mirror, &[], "d", false);
+    let from = TotalsDue::From(15 * DAY_MS);
+    assert_eq!(mirror.totals_due("UTC").unwrap(), Some(from));
+}
+
+#[test]
+fn other_files_are_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    Connection::open(file.path())
+        .unwrap()
+        .execute_batch("CREATE TABLE notes (text)")
+        .unwrap();
+    assert!(matches!(
+        Mirror::open(file.path()),
+        Err(ReplicaError::NotACopy)
+    ));
+    let text = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(
+        &mut text.as_file(),
+        "no database at all. ".repeat(99).as_bytes(),
+    )
+    .unwrap();
+    assert!(matches!(
+        Mirror::open(text.path()),
+        Err(ReplicaError::NotACopy)
+    ));
+}

@@ -1,0 +1,338 @@
+//! What changed since a place in the order of writing, page by page.
+//!
+//! ```text
+//! sample ────────────────────────┐  by seq
+//! workout, correlation, document ┼──────────► what the reader may see ──► ChangeBatch
+//! tombstone, recategorized ──────┘
+//! ```
+//!
+//! A page ends at a place, not at a number of rows: what the reader may not see is passed over, and
+//! the next page begins behind it.
+
+mod bodies;
+mod filter;
+mod samples;
+
+use std::collections::VecDeque;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use self::filter::Filter;
+use super::{Store, StoreError, lookup::SharedTexts};
+use crate::{
+    api::Code,
+    change::{ChangeBatch, ChangeBuilder, Position, ScopeDigest},
+    kind::Selector,
+    report::Hint,
+};
+
+/// Bytes of metadata and bodies that fill a page.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// What somebody wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangesQuery {
+    /// Behind this place; `None`: everything.
+    pub after: Option<Position>,
+    /// What may be seen; empty means all.
+    pub types: Vec<Selector>,
+    /// Of these origins; empty means all.
+    pub origins: Vec<String>,
+    /// The same in short, as the next cursor keeps it.
+    pub scope: ScopeDigest,
+    /// How many places a page goes on at most; at least 1.
+    pub limit: u32,
+}
+
+/// One page.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// The changes, in the order of writing.
+    pub batch: ChangeBatch,
+    /// Where the next page begins.
+    pub next: Position,
+    /// Whether there is something behind it already.
+    pub has_more: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangesError {
+    /// The store is not the one that the cursor came from.
+    #[error("the history of this store does not hold the cursor")]
+    Gone,
+    /// The reader's rights are not those of the cursor.
+    #[error("what may be read has changed since the cursor was made")]
+    ScopeChanged,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<rusqlite::Error> for ChangesError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Hint for ChangesError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Gone => Code::HistoryGone.as_str(),
+            Self::ScopeChanged => Code::ScopeChanged.as_str(),
+            Self::Store(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Gone => Some(Code::HistoryGone.advice().to_owned()),
+            Self::ScopeChanged => Some(Code::ScopeChanged.advice().to_owned()),
+            Self::Store(error) => error.hint(),
+        }
+    }
+}
+
+impl Store {
+    /// The next page of changes.
+    pub fn changes(&self, query: &ChangesQuery) -> Result<Changes, ChangesError> {
+        self.snapshot(|store| page(&store.connection, query))
+    }
+
+    /// Changes when another connection has written; cheap.
+    pub fn data_version(&self) -> Result<i64, StoreError> {
+        Ok(self
+            .connection
+            .pragma_query_value(None, "data_version", |row| row.get(0))?)
+    }
+}
+
+fn page(connection: &Connection, query: &ChangesQuery) -> Result<Changes, ChangesError> {
+    let now: i64 = connection.query_row("SELECT seq FROM counter", [], |row| row.get(0))?;
+    let after = match query.after {
+        None => 0,
+        Some(position) => {
+            if position.seq > now || token(connection, position.seq)? != Some(position.token) {
+                return Err(ChangesError::Gone);
+            }
+            if position.scope != query.scope {
+                return Err(ChangesError::ScopeChanged);
+            }
+            position.seq
+        }
+    };
+    let end = end_of_page(connection, after, query.limit)?.unwrap_or(now);
+    let mut page = Page {
+        connection,
+        filter: Filter::new(connection, query)?,
+        texts: Texts::new(connection)?,
+        builder: ChangeBuilder::default(),
+        others: others(connection, after, end)?,
+    };
+    let end = page.fill(after, end)?;
+    let batch = page.builder.take().map_err(|error| {
+        StoreError::from(rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+    })?;
+    Ok(Changes {
+        batch,
+        next: Position {
+            seq: end,
+            // Every place up to the last one was written by some transaction.
+            token: token(connection, end)?.ok_or(ChangesError::Gone)?,
+            scope: query.scope,
+        },
+        has_more: end < now,
+    })
+}
+
+/// Of the transaction that wrote this place.
+fn token(connection: &Connection, seq: i64) -> Result<Option<[u8; 16]>, StoreError> {
+    let sql = "SELECT token FROM history WHERE seq >= ?1 ORDER BY seq LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.query_row([seq], |row| row.get(0)).optional()?)
+}
+
+/// The last place of a page that does not reach the present one.
+fn end_of_page(connection: &Connection, after: i64, limit: u32) -> Result<Option<i64>, StoreError> {
+    let of = |table: &str| {
+        format!("SELECT seq FROM (SELECT seq FROM {table} WHERE seq > ?1 ORDER BY seq LIMIT ?2)")
+    };
+    let parts = TABLES.map(of).join(" UNION ALL ");
+    let sql = format!("SELECT seq FROM ({parts}) ORDER BY seq LIMIT 1 OFFSET ?2 - 1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let end = statement.query_row(params![after, limit.max(1)], |row| row.get(0));
+    Ok(end.optional()?)
+}
+
+/// All that has places in the sequence.
+const TABLES: [&str; 6] = [
+    "sample",
+    "tombstone",
+    "recategorized",
+    "workout",
+    "correlation",
+    "document",
+];
+
+/// What is no sample: few in most pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Other {
+    Tombstone,
+    /// Before the sample of the same place.
+    Recategorized,
+    Workout(i64),
+    Correlation(i64),
+    Document(i64),
+}
+
+fn others(
+    connection: &Connection,
+    after: i64,
+    end: i64,
+) -> Result<VecDeque<(i64, Other)>, StoreError> {
+    let mut others = Vec::new();
+    let mut add = |sql: &str, make: fn(i64) -> Other| -> Result<(), StoreError> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query([after, end])?;
+        while let Some(row) = rows.next()? {
+            others.push((row.get(0)?, make(row.get(1)?)));
+        }
+        Ok(())
+    };
+    add(
+        "SELECT seq, 0 FROM tombstone WHERE seq > ?1 AND seq <= ?2",
+        |_| Other::Tombstone,
+    )?;
+    add(
+        "SELECT seq, 0 FROM recategorized WHERE seq > ?1 AND seq <= ?2",
+        |_| Other::Recategorized,
+    )?;
+    add(
+        "SELECT seq, workout_id FROM workout WHERE seq > ?1 AND seq <= ?2",
+        Other::Workout,
+    )?;
+    add(
+        "SELECT seq, correlation_id FROM correlation WHERE seq > ?1 AND seq <= ?2",
+        Other::Correlation,
+    )?;
+    add(
+        "SELECT seq, document_id FROM document WHERE seq > ?1 AND seq <= ?2",
+        Other::Document,
+    )?;
+    others.sort_unstable();
+    Ok(others.into())
+}
+
+/// What the numbers in a row stand for.
+struct Texts<'c> {
+    kind: SharedTexts<'c>,
+    unit: SharedTexts<'c>,
+    source: SharedTexts<'c>,
+    category: SharedTexts<'c>,
+    origin: SharedTexts<'c>,
+    device: SharedTexts<'c>,
+    metadata: SharedTexts<'c>,
+}
+
+impl<'c> Texts<'c> {
+    fn new(connection: &'c Connection) -> Result<Self, StoreError> {
+        let of = |column: &str, table: &str| {
+            SharedTexts::new(
+                connection,
+                &format!("SELECT {column} FROM {table} WHERE id = ?1"),
+            )
+        };
+        Ok(Self {
+            kind: of("name", "kind")?,
+            unit: of("name", "unit")?,
+            source: of("name", "source")?,
+            category: of("name", "category")?,
+            origin: of("name", "origin")?,
+            device: of("name", "device")?,
+            metadata: of("text", "metadata")?,
+        })
+    }
+}
+
+/// The text of a number that may be missing.
+fn text<'t>(
+    texts: &'t mut SharedTexts<'_>,
+    id: Option<i64>,
+) -> Result<Option<&'t str>, StoreError> {
+    id.map(|id| texts.text(id)).transpose()
+}
+
+struct Page<'c> {
+    connection: &'c Connection,
+    filter: Filter,
+    texts: Texts<'c>,
+    builder: ChangeBuilder,
+    others: VecDeque<(i64, Other)>,
+}
+
+const SAMPLES: &str = "
+SELECT seq, kind_id, start_ms, id, end_ms, origin_id, source_id, unit_id, value, category_id,
+       device_id, created_ms, metadata_id, metadata
+FROM sample WHERE seq > ?1 AND seq <= ?2 ORDER BY seq";
+
+impl Page<'_> {
+    /// Takes what lies behind `after` up to `end`; gives the place up to which the page goes.
+    fn fill(&mut self, after: i64, end: i64) -> Result<i64, StoreError> {
+        let mut statement = self.connection.prepare_cached(SAMPLES)?;
+        let mut samples = statement.query([after, end])?;
+        let mut last = after;
+        while let Some(row) = samples.next()? {
+            let seq = row.get(0)?;
+            // Before the first change of a further place, never between two of the same.
+            if let Some(full) = self.others_before(seq, &mut last)? {
+                return Ok(full);
+            }
+            if self.builder.bytes() >= PAGE_BYTES {
+                return Ok(last);
+            }
+            self.recategorized_at(seq)?;
+            self.sample(row)?;
+            last = seq;
+        }
+        if let Some(full) = self.others_before(i64::MAX, &mut last)? {
+            return Ok(full);
+        }
+        Ok(end)
+    }
+
+    /// What is no sample and comes before this place; the place at which the page is full.
+    fn others_before(&mut self, seq: i64, last: &mut i64) -> Result<Option<i64>, StoreError> {
+        while let Some((at, other)) = self.others.front().copied().filter(|(at, _)| *at < seq) {
+            if self.builder.bytes() >= PAGE_BYTES && at > *last {
+                return Ok(Some(*last));
+            }
+            self.others.pop_front();
+            self.other(at, other)?;
+            *last = at;
+        }
+        Ok(None)
+    }
+
+    fn recategorized_at(&mut self, seq: i64) -> Result<(), StoreError> {
+        if let Some((at, other)) = self.others.front().copied()
+            && at == seq
+        {
+            self.others.pop_front();
+            self.other(at, other)?;
+        }
+        Ok(())
+    }
+
+    fn other(&mut self, seq: i64, other: Other) -> Result<(), StoreError> {
+        match other {
+            Other::Tombstone => self.tombstone(seq),
+            Other::Recategorized => self.recategorized(seq),
+            Other::Workout(row) => self.workout(seq, row),
+            Other::Correlation(row) => self.correlation(seq, row),
+            Other::Document(row) => self.document(seq, row),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
