@@ -6,17 +6,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.path.abspath(os.environ.get('CARGO_TARGET_DIR') or os.path.join(ROOT, 'target'))
 
 
-def programs(release, profile=None):
-    """The folder with our programs and, in `examples`, those of the bench; built if it was not named. The
-    profile `dist` is that of what is given away."""
+def programs(release):
+    """The folder with our programs and, in `examples`, those of the bench; built if it was not named."""
     folder = os.environ.get('HEALTHSYNC_BIN')
     if folder:
         return folder
-    if profile:
-        # At once, so that all of it is made of the same dependencies.
-        subprocess.run(['cargo', 'build', '--locked', '--quiet', '--profile', profile, '--workspace', '--bins', '--examples'],
-                       cwd=ROOT, check=True)
-        return os.path.join(TARGET, profile)
     kind = ['--release'] if release else []
     subprocess.run(['cargo', 'build', '--locked', '--quiet', '--workspace', '--bins', *kind], cwd=ROOT, check=True)
     subprocess.run(['cargo', 'build', '--locked', '--quiet', '-p', 'healthsync-pairing', '--example', 'pair_files',
@@ -24,15 +18,26 @@ def programs(release, profile=None):
     return os.path.join(TARGET, 'release' if release else 'debug')
 
 
+def given_away():
+    """The folder with our programs as scripts/dist builds them, and the one with those of the bench, whose speed
+    is nobody's matter."""
+    folder = os.environ.get('HEALTHSYNC_BIN')
+    if folder:
+        return folder, folder
+    for what in (['--profile', 'dist', '--workspace', '--bins'], ['--workspace', '--example', 'pair_files']):
+        subprocess.run(['cargo', 'build', '--locked', '--quiet', *what], cwd=ROOT, check=True)
+    return os.path.join(TARGET, 'dist'), os.path.join(TARGET, 'debug')
+
+
 class Server:
     """Made by the library's pairing, served by the real program; `with` stops it."""
 
-    def __init__(self, folder, home):
+    def __init__(self, folder, home, tools=None):
         self.data, self.files = os.path.join(home, 'data'), os.path.join(home, 'pair')
         passphrase = os.path.join(home, 'passphrase')
         with os.fdopen(os.open(passphrase, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as file:
             file.write(os.urandom(16).hex() + '\n')
-        subprocess.run([os.path.join(folder, 'examples', 'pair_files'), self.data, passphrase, self.files], check=True)
+        subprocess.run([os.path.join(tools or folder, 'examples', 'pair_files'), self.data, passphrase, self.files], check=True)
         with open(os.path.join(self.files, 'name')) as file:
             self.name = file.read()
         for end in ('client', 'server'):

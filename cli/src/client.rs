@@ -97,7 +97,7 @@ impl Link {
         let server = file.load()?.select(settings.server.as_deref())?.clone();
         let store = keys::open(server.key_store.parse()?, settings)?;
         let in_use = KeyInUse::shared(settings, &server).await;
-        let credentials = keys::read(&*store, &server)?;
+        let credentials = keys::told(&*store, &server, settings)?;
         let pending = server.state == State::Pending;
         let addresses = addresses(&server, settings).await?;
         let mut link = Self::new(server, credentials, addresses, settings)?;

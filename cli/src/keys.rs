@@ -55,12 +55,29 @@ pub(crate) fn open(kind: StoreKind, settings: &Settings) -> Result<Box<dyn KeySt
     };
     let began = Instant::now();
     let store = keystore::open(kind, options)?;
-    // A passphrase is stretched on purpose, which is most of the time that a short command takes.
-    settings.trace.tell("key-store", || {
+    tell(settings, "key-store", kind, began);
+    Ok(store)
+}
+
+/// The credentials of a pair; how long that took is told as well.
+pub(crate) fn told(
+    store: &dyn KeyStore,
+    server: &Server,
+    settings: &Settings,
+) -> Result<ClientCredentials, CliError> {
+    let began = Instant::now();
+    let credentials = read(store, server)?;
+    tell(settings, "key", store.kind(), began);
+    Ok(credentials)
+}
+
+/// A passphrase is stretched on purpose, for the store and for each item in it, which is most of the
+/// time that a short command takes.
+fn tell(settings: &Settings, step: &'static str, kind: StoreKind, began: Instant) {
+    settings.trace.tell(step, || {
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         vec![("kind", kind.as_str().into()), ("micros", micros.into())]
     });
-    Ok(store)
 }
 
 /// Deletes items, if need be without the passphrase. Returns those that were there.

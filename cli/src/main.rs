@@ -117,9 +117,12 @@ fn parse(arguments: &[OsString], printer: Printer) -> Result<Cli, ExitCode> {
         );
         let is_bare = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
         if is_help || (is_bare && !printer.json) {
-            // A closed stdout or stderr is nobody's to tell.
-            drop(error.print());
-            return ExitCode::from(if is_help { 0 } else { 2 });
+            return match error.print() {
+                // A bare command prints to stderr; when that is closed nobody is there to tell.
+                Ok(()) => ExitCode::from(if is_help { 0 } else { 2 }),
+                Err(_) if is_bare => ExitCode::from(2),
+                Err(error) => end(printer, Err(CliError::stdout(error))),
+            };
         }
         end(printer, Err(usage(&error, &grammar, arguments)))
     })
@@ -149,7 +152,10 @@ fn usage(error: &clap::Error, grammar: &clap::Command, arguments: &[OsString]) -
             "an argument that belongs to no option is not repeated here: a pairing code does not belong on the command line",
         );
     }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    ) {
         return CliError::usage("no command was given").with_hint("run `healthsync --help`");
     }
     let text = error.render().to_string();

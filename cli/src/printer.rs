@@ -170,12 +170,33 @@ impl Printer {
         bar
     }
 
+    /// A moving line that says what is waited for, until it is dropped.
+    pub(crate) fn waiting(self, what: &str) -> Waiting {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        self.show(&bar);
+        Waiting(bar)
+    }
+
     /// Shows a moving line, unless no terminal would.
     pub(crate) fn show(self, bar: &ProgressBar) {
         if self.progress {
             bar.set_draw_target(ProgressDrawTarget::stderr());
             bar.enable_steady_tick(TICK);
         }
+    }
+}
+
+/// A moving line; dropped, it is gone.
+#[derive(Debug)]
+pub(crate) struct Waiting(ProgressBar);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _};
 
-use healthsync_core::report::inert;
+use healthsync_core::{api::Code, report::inert};
 use healthsync_pairing::{credentials::ClientCredentials, keystore::StoreKind};
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Deletes the keys that the configuration knows, and what an interrupted `scan` left.
-pub(crate) fn run(keychain: &Keychain, settings: &Settings) -> Result<(), CliError> {
+pub(crate) async fn run(keychain: &Keychain, settings: &Settings) -> Result<(), CliError> {
     let Keychain::Clear { yes } = keychain;
     let printer = settings.printer;
     let file = ConfigFile::new(&settings.config);
@@ -35,7 +35,7 @@ pub(crate) fn run(keychain: &Keychain, settings: &Settings) -> Result<(), CliErr
                     .with_hint("add `--yes`: `healthsync keychain clear --yes`"),
             );
         }
-        if !confirmed(&config, settings)? {
+        if !confirmed(&config, settings).await? {
             printer.note("Nothing was deleted.");
             return Ok(());
         }
@@ -98,7 +98,8 @@ fn stores(config: &Config) -> Result<Vec<StoreKind>, CliError> {
     Ok(stores)
 }
 
-fn confirmed(config: &Config, settings: &Settings) -> Result<bool, CliError> {
+/// Asks the person. Only a thread of its own can wait for stdin without being deaf to Ctrl-C.
+async fn confirmed(config: &Config, settings: &Settings) -> Result<bool, CliError> {
     let names: Vec<_> = config
         .servers
         .iter()
@@ -108,10 +109,14 @@ fn confirmed(config: &Config, settings: &Settings) -> Result<bool, CliError> {
         "This deletes the keys for {}. To use a server again, you must pair again. Go on? [y/N]",
         names.join(", ")
     ));
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        io::Result::Ok(answer)
+    });
+    let answer = answer
+        .await
+        .map_err(|error| CliError::new(Code::Internal, "the prompt failed").because(error))?
         .map_err(|error| CliError::usage("could not read the answer").because(error))?;
     Ok(matches!(
         answer.trim().to_ascii_lowercase().as_str(),

@@ -8,7 +8,7 @@ use crate::{args, error::CliError, journal::Journal, settings::Settings, table};
 pub(crate) fn run(logs: &args::Logs, settings: &Settings) -> Result<(), CliError> {
     let printer = settings.printer;
     let journal = Journal::new(&settings.home);
-    let entries = journal.last(logs.tail)?;
+    let entries = journal.last(usize::from(logs.tail))?;
     if printer.json {
         return entries.iter().try_for_each(|entry| printer.object(entry));
     }

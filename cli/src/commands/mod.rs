@@ -44,7 +44,7 @@ pub(crate) async fn run(command: &Command, settings: &Settings) -> Result<(), Cl
         Command::Cert(Cert::Export(export)) => export::run(export, settings),
         Command::Cert(Cert::Renew { check }) => renew::run(*check, settings).await,
         Command::Unpair => unpair::run(settings).await,
-        Command::Keychain(keychain) => keychain::run(keychain, settings),
+        Command::Keychain(keychain) => keychain::run(keychain, settings).await,
         Command::Config(config) => config::run(config, settings),
         Command::Logs(logs) => logs::run(logs, settings),
         Command::Doctor(doctor) => doctor::run(doctor, settings).await,

@@ -77,8 +77,8 @@ fn a_locked_keyring_is_told_with_its_cure() {
     // The code is not used in vain: another device can still take it.
     let outcome = program::run(&mut command(&device, &scan), format!("{text}\n").as_bytes());
     outcome.failed(1, &["KEY_STORE_LOCKED"]);
-    let mut other = Device::new("other").scan(&text);
-    other.event("digits");
+    let other = Device::new("other");
+    other.scan(&text).event("digits");
     let doctor = run(&device, &["doctor", "--no-mdns"]);
     assert_eq!(doctor.exit, Some(1), "{doctor:?}");
     assert!(doctor.stdout.contains("KEY_STORE_LOCKED"), "{doctor:?}");

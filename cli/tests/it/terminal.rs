@@ -9,6 +9,7 @@ use std::{
 
 use rustix::{
     fs::{Mode, OFlags},
+    process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Winsize, tcsetwinsize},
 };
@@ -84,6 +85,12 @@ impl Seat {
         self.screen
             .write_all(text.as_bytes())
             .expect("somebody listens");
+    }
+
+    /// What Ctrl-C sends: the terminal of these tests is nobody's own, so no key does.
+    fn interrupt(&self) {
+        let process = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(process.expect("a process"), Signal::INT).expect("it runs");
     }
 
     /// Everything that was shown, and the exit code.
@@ -236,5 +243,18 @@ fn a_question_before_keys_are_deleted_is_asked_and_no_is_the_default() {
     let (shown, exit) = seat.end();
     assert_eq!(exit, Some(0), "{shown}");
     assert!(shown.contains("Nothing was deleted"), "{shown}");
+    assert!(home.config().exists());
+}
+
+#[test]
+fn a_question_can_be_left_with_ctrl_c() {
+    let home = Home::new();
+    home.pair_with(&["Anna's Mac"]);
+    let mut seat = Seat::take(home.command(&["keychain", "clear"]), 80);
+    seat.see("[y/N]");
+    seat.interrupt();
+    let (shown, exit) = seat.end();
+    assert_eq!(exit, Some(130), "{shown}");
+    assert!(shown.contains("INTERRUPTED"), "{shown}");
     assert!(home.config().exists());
 }
