@@ -5,7 +5,10 @@
 //! the targets to libFuzzer; `smoke` replays the corpus and some mutations of it without any engine.
 
 pub mod client_config;
+pub mod exports;
 pub mod frames;
+pub mod health_auto_export;
+pub mod health_connect;
 pub mod house;
 pub mod http_head;
 pub mod invite;
@@ -51,6 +54,16 @@ pub const TARGETS: &[Target] = &[
         name: "frames",
         run: frames::run,
         seeds: frames::seeds,
+    },
+    Target {
+        name: "health_auto_export",
+        run: health_auto_export::run,
+        seeds: health_auto_export::seeds,
+    },
+    Target {
+        name: "health_connect",
+        run: health_connect::run,
+        seeds: health_connect::seeds,
     },
     Target {
         name: "http_head",
