@@ -91,10 +91,6 @@ const LONG: &[(&str, &str)] = &[
         "tests of one merging over one calendar",
     ),
     (
-        "core/src/store/ingest/tests.rs",
-        "tests of one way in, over one store",
-    ),
-    (
         "core/src/store/changes/tests.rs",
         "tests of one history, and a generator of histories",
     ),
