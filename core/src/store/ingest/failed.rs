@@ -158,7 +158,11 @@ impl Hint for ImportFailed {
         const AGAIN: &str = "export again on the phone (Health > your picture > Export All Health \
                              Data), then run `healthsync-server import export.zip`";
         let text = match self {
-            Self::Archive(_) | Self::Malformed { .. } | Self::NotAnExport => AGAIN.to_owned(),
+            Self::Archive(_) | Self::Malformed { .. } => AGAIN.to_owned(),
+            Self::NotAnExport => format!(
+                "{AGAIN}; also read are the JSON of Health Auto Export, the zip of Health Connect, and \
+                 what `healthsync fetch --include-metadata` wrote"
+            ),
             Self::Empty { .. } => format!("nothing was imported; {AGAIN}"),
             Self::NotPruned(NotPruned::NotConfirmed(_)) => {
                 "look at it with `healthsync-server import --prune --dry-run FILE`, then agree with \
