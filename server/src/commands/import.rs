@@ -43,6 +43,9 @@ pub enum ImportError {
     /// It is a device or a pipe.
     #[error("{0:?} is neither a file nor a folder")]
     NotAFile(PathBuf),
+    /// It is a folder of something else.
+    #[error("{0:?} holds too much to be an export")]
+    TooMuch(PathBuf),
     /// Its content, or the store.
     #[error("could not import {0:?}")]
     File(PathBuf, #[source] ImportFailed),
@@ -70,7 +73,7 @@ impl Hint for ImportError {
     fn code(&self) -> &'static str {
         match self {
             Self::Open(..) => "READ_FAILED",
-            Self::NotAFile(_) => "NOT_AN_EXPORT",
+            Self::NotAFile(_) | Self::TooMuch(_) => "NOT_AN_EXPORT",
             Self::File(_, failed) => failed.code(),
             Self::Incomplete { .. } => "IMPORT_INCOMPLETE",
             Self::Origin => "ORIGIN_INVALID",
@@ -80,7 +83,7 @@ impl Hint for ImportError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Open(..) => Some("check the path and its permissions".to_owned()),
-            Self::NotAFile(_) => Some(
+            Self::NotAFile(_) | Self::TooMuch(_) => Some(
                 "give the export.zip of the Health app, or the folder or the XML file in it"
                     .to_owned(),
             ),

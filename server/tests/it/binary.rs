@@ -152,7 +152,7 @@ fn bad_imports_fail_whole() {
         assert!(event["hint"].is_string());
     }
     for (line, expected) in [
-        ("import --json /", "NOT_AN_EXPORT"),
+        ("import --json /dev/null", "NOT_AN_EXPORT"),
         ("import --json nowhere.zip", "READ_FAILED"),
         ("import --json --origin ../x nowhere.zip", "ORIGIN_INVALID"),
     ] {

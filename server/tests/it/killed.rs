@@ -136,7 +136,8 @@ fn an_import_killed_at_any_step_ends_as_if_nothing_had_happened() {
     let after_first = content(&steady);
     assert!(!dies(&steady, &second, "--prune --yes", None));
     let after_second = content(&steady);
-    assert_eq!((after_first.len(), after_second.len()), (6407, 5907));
+    // The second one lacks 500 records, and keeps the first route: a bare XML file covers none.
+    assert_eq!((after_first.len(), after_second.len()), (6407, 5908));
 
     let home = Home::new();
     let places = survives(&home, &first, "", &after_first)

@@ -15,7 +15,7 @@ use healthsync_core::{
 use super::{ImportError, crash::step};
 
 /// Folders in folders. An export has two levels.
-const DEPTH: usize = 8;
+const DEPTH: usize = 5;
 /// Files of a folder. An export has some thousands.
 const FILES: usize = 200_000;
 
@@ -106,7 +106,10 @@ pub(super) fn open(path: &Path) -> Result<Input, ImportError> {
     if metadata.is_dir() {
         return Ok(Input::Folder(Unpacked {
             root: path.to_owned(),
-            files: walk(path).map_err(failed)?,
+            files: walk(path).map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidInput => ImportError::TooMuch(path.to_owned()),
+                _ => failed(error),
+            })?,
         }));
     }
     if !metadata.is_file() {
@@ -116,7 +119,7 @@ pub(super) fn open(path: &Path) -> Result<Input, ImportError> {
     Input::of(file, path).map_err(failed)
 }
 
-/// All files of a folder, by name.
+/// All files of a folder, by name; `InvalidInput` if it holds more than an export does.
 fn walk(root: &Path) -> io::Result<Vec<Found>> {
     let mut files = Vec::new();
     let mut folders = vec![(root.to_owned(), String::new(), 0)];
@@ -134,9 +137,7 @@ fn walk(root: &Path) -> io::Result<Vec<Found>> {
                     state: State::of(&entry.metadata()?),
                 });
             } else if !kind.is_symlink() {
-                return Err(io::Error::other(
-                    "the folder holds too much to be an export",
-                ));
+                return Err(io::ErrorKind::InvalidInput.into());
             }
         }
     }
@@ -202,7 +203,7 @@ mod tests {
         assert!(unpacked.open(2).is_err());
         let deep = root.join("1/2/3/4/5/6/7/8/9/10");
         fs::create_dir_all(deep).unwrap();
-        assert!(walk(root).is_err());
+        assert_eq!(open(root).err().unwrap().code(), "NOT_AN_EXPORT");
     }
 
     #[test]
