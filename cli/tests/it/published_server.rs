@@ -149,6 +149,13 @@ fn json_of_the_server_is_as_published() {
     seen.all("pause", &host.run(&["resume"]).good());
     seen.all("allow", &host.run(&["allow", "laptop", "--all"]).good());
     seen.all("allow", &host.run(&["allow", "nobody", "--all"]));
+    let sources = host.run(&["sources", "list"]).good();
+    seen.all("sources", &sources);
+    let last = sources.last()["name"].as_str().expect("a name").to_owned();
+    let prefer = ["sources", "prefer", &last, "--type", "steps"];
+    seen.all("sources", &host.run(&prefer).good());
+    let usual = ["sources", "prefer", "--usual"];
+    seen.all("sources", &host.run(&usual).good());
     seen.all("crl", &host.run(&["crl"]).good());
     let file = host.path("all.crl").display().to_string();
     seen.all("crl", &host.run(&["crl", "--output", &file]).good());
