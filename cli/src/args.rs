@@ -22,7 +22,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 use healthsync_manual::{Generate, Values};
 
 pub(crate) use self::{
-    aggregate::{Aggregate, DayName},
+    aggregate::{Aggregate, DayName, PeriodName},
     cert::{Cert, Export},
     config::{Config, SettingKey},
     discover::Discover,

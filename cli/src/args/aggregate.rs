@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 /// Totals in place of samples.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[expect(
     clippy::struct_field_names,
     reason = "the field has the word of the command line"

@@ -10,7 +10,7 @@ use super::Aggregate;
 use crate::known;
 
 /// `fetch`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(
     group = ArgGroup::new("span")
         .args(["days", "hours", "today", "yesterday", "week", "month", "year"]),
@@ -197,6 +197,8 @@ pub(crate) enum What {
     Ecg,
     /// The rings of each day
     Activity,
+    /// Nights by the day of waking: sources merged, stages added up
+    Sleep,
     /// Blood pressures and meals: which samples belong together
     Correlations,
     /// Hearing tests
@@ -210,10 +212,10 @@ pub(crate) enum What {
 }
 
 impl What {
-    /// The collection; `None` for samples.
+    /// The collection; `None` for samples and what is added up from them.
     pub(crate) const fn collection(self) -> Option<Collection> {
         match self {
-            Self::Samples => None,
+            Self::Samples | Self::Sleep => None,
             Self::Workouts => Some(Collection::Workouts),
             Self::Routes => Some(Collection::Routes),
             Self::Ecg => Some(Collection::Ecg),

@@ -54,6 +54,13 @@ pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliErr
     if let Some(collection) = fetch.what.and_then(What::collection) {
         return collection::run(fetch, collection, settings).await;
     }
+    let nights;
+    let fetch = if fetch.what == Some(What::Sleep) {
+        nights = totals::nights(fetch)?;
+        &nights
+    } else {
+        fetch
+    };
     let printer = settings.printer;
     // Whatever can be refused here is refused before anybody is called.
     let totals = Totals::new(fetch)?;

@@ -76,6 +76,13 @@ fn json_is_as_published() {
         device.run(&["fetch", "--aggregate", "daily", "--timezone", "Nowhere"]),
         1,
     );
+    let nights = device.run(&["fetch", "sleep", "--all"]);
+    let long = ["--all", "--types", "sleepAnalysis", "--aggregate", "daily"];
+    assert_eq!(
+        nights.out,
+        device.run(&[&["fetch"], &long[..]].concat()).out
+    );
+    check("fetch-aggregate", nights, 28);
     check("sync", device.run(&["sync", "--to", &path("copy.db")]), 1);
     check("sync", device.run(&["sync", "--to", &path("a.csv")]), 1);
     check("error", device.run(&["fetch", "--days", "x"]), 1);

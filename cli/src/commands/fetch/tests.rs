@@ -56,6 +56,40 @@ fn the_format_follows_what_was_typed() {
 }
 
 #[test]
+fn nights_are_daily_totals_of_sleep() {
+    let asked = |words: &[&str]| {
+        let (fetch, settings) = parsed(words);
+        let fetch = match fetch.what {
+            Some(What::Sleep) => totals::nights(&fetch).map_err(|error| error.code())?,
+            _ => fetch,
+        };
+        let totals = Totals::new(&fetch).unwrap();
+        let wanted = Wanted::new(&fetch, totals).unwrap();
+        let stretch = Stretch::new(&fetch, &jiff::tz::TimeZone::UTC, settings.now_ms()).unwrap();
+        Ok::<_, &str>(wanted.request(&fetch, stretch))
+    };
+    for range in [
+        &["--all"][..],
+        &["--start", "2026-01-10", "--end", "2026-01-12"],
+    ] {
+        let long = ["--types", "sleepAnalysis", "--aggregate", "daily"];
+        let (short, long) = ([&["sleep"], range].concat(), [&long[..], range].concat());
+        let (short, long) = (asked(&short).unwrap(), asked(&long).unwrap());
+        assert_eq!(format!("{short:?}"), format!("{long:?}"));
+        assert!(format!("{short:?}").contains("daily"), "{short:?}");
+    }
+    for words in [
+        &["sleep", "--types", "steps"][..],
+        &["sleep", "--category", "sleep"],
+        &["sleep", "--limit", "3"],
+        &["sleep", "--offset", "3"],
+        &["sleep", "--include-metadata"],
+    ] {
+        assert_eq!(asked(words).err(), Some("USAGE"), "{words:?}");
+    }
+}
+
+#[test]
 fn every_format_on_the_command_line_exists() {
     use clap::ValueEnum as _;
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{sink::told, wanted::Wanted};
 use crate::{
-    args::{DayName, Fetch, OutputFormat},
+    args::{DayName, Fetch, OutputFormat, PeriodName},
     client::{Answer, Link},
     commands::request::Request,
     error::CliError,
@@ -107,6 +107,29 @@ impl Totals {
         output.commit()?;
         Ok(encoder.count())
     }
+}
+
+/// `fetch sleep`: the daily totals of sleep, which belong to the day of waking.
+pub(super) fn nights(fetch: &Fetch) -> Result<Fetch, CliError> {
+    let refused = [
+        ("--types", !fetch.types.is_empty()),
+        ("--category", !fetch.category.is_empty()),
+        ("--limit", fetch.limit.is_some()),
+        ("--offset", fetch.offset.is_some()),
+        ("--include-metadata", fetch.include_metadata),
+    ];
+    if let Some((option, _)) = refused.iter().find(|(_, given)| *given) {
+        return Err(
+            CliError::usage(format!("{option} says nothing about nights")).with_hint(
+                "leave it out; single stages are samples: `healthsync fetch --types sleepAnalysis`",
+            ),
+        );
+    }
+    let mut nights = fetch.clone();
+    nights.what = None;
+    nights.types = vec!["sleepAnalysis".to_owned()];
+    nights.totals.aggregate = Some(PeriodName::Daily);
+    Ok(nights)
 }
 
 /// Fetches totals.
