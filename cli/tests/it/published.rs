@@ -79,8 +79,8 @@ fn json_is_as_published() {
     let nights = device.run(&["fetch", "sleep", "--all"]);
     let long = ["--all", "--types", "sleepAnalysis", "--aggregate", "daily"];
     assert_eq!(
-        nights.out,
-        device.run(&[&["fetch"], &long[..]].concat()).out
+        nights.stdout,
+        device.run(&[&["fetch"], &long[..]].concat()).stdout
     );
     check("fetch-aggregate", nights, 28);
     check("sync", device.run(&["sync", "--to", &path("copy.db")]), 1);
