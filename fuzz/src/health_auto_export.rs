@@ -30,7 +30,10 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("workout", WORKOUT.into()),
         ("empty", br#"{"data":{"metrics":[]}}"#.to_vec()),
         ("cut", METRICS.as_bytes()[..METRICS.len() / 2].to_vec()),
-        ("deep", format!("{{\"data\":{{\"metrics\":{}", "[".repeat(300)).into()),
+        (
+            "deep",
+            format!("{{\"data\":{{\"metrics\":{}", "[".repeat(300)).into(),
+        ),
         ("numbers", METRICS.replace("34", "1e999").into()),
     ]
 }
