@@ -1,78 +1,25 @@
 """The part of scripts/bench about connections: handshakes, the pairing exchange, memory at rest. The peer is
 Debian's nginx with the same certificates. Both servers get the same load from the same client
 (pairing/examples/load.rs), in turn within each round; what counts is what the *server* spends."""
-import json, os, shutil, signal, socket, statistics, subprocess, tempfile, time
+import json, os, statistics, subprocess, tempfile
 
+import bench_tools
+from bench_tools import Nginx, found, spread
 from server_with_pair import Server
 
 # Connections at rest, and those that come and go before them.
 RESTING = 480
 WARM = 8
-TICKS = os.sysconf('SC_CLK_TCK')
-NGINX = '''daemon off; worker_processes 1; pid %(home)s/nginx.pid; error_log %(home)s/nginx.log crit;
-events { worker_connections 2048; }
-http {
-  access_log off; keepalive_timeout 600s; keepalive_requests 100000;
-  client_body_temp_path %(home)s/a; proxy_temp_path %(home)s/b; fastcgi_temp_path %(home)s/c;
-  uwsgi_temp_path %(home)s/d; scgi_temp_path %(home)s/e;
-  server {
-    listen 127.0.0.1:%(port)d ssl; server_name %(name)s;
-    ssl_certificate %(pair)s/server.pem; ssl_certificate_key %(pair)s/server.key;
-    ssl_client_certificate %(pair)s/ca.pem; ssl_verify_client on;
-    ssl_protocols TLSv1.3; ssl_ecdh_curve X25519; ssl_conf_command NumTickets 0;
-    ssl_session_tickets off; ssl_session_cache off;
-    location / { return 200 "ok\\n"; }
-  }
-}
-'''
-
-
-class Nginx:
-    """nginx with the certificates of a pair; `with` stops it."""
-
-    def __init__(self, program, server, home):
-        with socket.socket() as free:
-            free.bind(('127.0.0.1', 0))
-            self.port = free.getsockname()[1]
-        os.makedirs(home)
-        config = os.path.join(home, 'nginx.conf')
-        with open(config, 'w') as file:
-            file.write(NGINX % {'home': home, 'port': self.port, 'name': server.name, 'pair': server.files})
-        self.process = subprocess.Popen([program, '-c', config, '-p', home], stderr=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                socket.create_connection(('127.0.0.1', self.port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise SystemExit('nginx does not listen')
-
-    def pids(self):
-        with open('/proc/%d/task/%d/children' % (self.process.pid, self.process.pid)) as file:
-            return [self.process.pid, *map(int, file.read().split())]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
 
 
 def cpu(server):
-    """Seconds of CPU of a server's processes, those of the kernel for it included."""
-    ticks = 0
-    for pid in server.pids():
-        with open('/proc/%d/stat' % pid) as file:
-            fields = file.read().rsplit(')', 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / TICKS
+    """Seconds of CPU of a server's processes."""
+    return bench_tools.cpu(server.pids())
 
 
 def resident(server):
     """Resident bytes of the process that serves."""
-    with open('/proc/%d/status' % server.pids()[-1]) as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith('VmRSS'))
+    return bench_tools.status(server.pids()[-1], 'VmRSS')
 
 
 def load(folder, *words):
@@ -105,15 +52,9 @@ def at_rest(folder, files, server, count, path):
             raise SystemExit('a connection at rest was closed before the end')
 
 
-def spread(values, text):
-    return '%s (%s to %s)' % tuple(text % value for value in (statistics.median(values), min(values), max(values)))
-
-
 def measure(folder, rounds, say, quick=False):
     """The section of docs/benchmarks.md."""
-    nginx = shutil.which('nginx') or ('/usr/sbin/nginx' if os.path.exists('/usr/sbin/nginx') else None)
-    if not nginx:
-        say('nginx is missing (apt-get install nginx): left out')
+    nginx = found('nginx')
     count, resting, pairings = (400, 100, 10) if quick else (4000, RESTING, 40)
     ours, theirs, hybrid, rest, their_rest, exchange = [], [], [], [], [], []
     for number in range(rounds):

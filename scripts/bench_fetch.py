@@ -1,0 +1,118 @@
+"""The part of scripts/bench about fetching everything: over mutual TLS, beside sqlite3 on the same rows without
+a network, and beside nginx and curl with the finished file."""
+import csv, os, shutil, subprocess, tempfile, time
+
+from bench_tools import (Nginx, Pair, RATIOS, Series, TIMES, cpu, curl, exported, found, machine, quotients, say, status, verdict)
+from server_with_pair import Server
+
+SAME_TEXT = """
+SELECT lower(substr(hex(s.id), 1, 8) || '-' || substr(hex(s.id), 9, 4) || '-' || substr(hex(s.id), 13, 4)
+       || '-' || substr(hex(s.id), 17, 4) || '-' || substr(hex(s.id), 21)) AS id,
+  kind.name AS type, s.value AS value, unit.name AS unit,
+  strftime('%Y-%m-%dT%H:%M:%SZ', s.start_ms / 1000, 'unixepoch') AS startDate,
+  strftime('%Y-%m-%dT%H:%M:%SZ', s.end_ms / 1000, 'unixepoch') AS endDate,
+  source.name AS sourceName, category.name AS category
+FROM kind CROSS JOIN sample s ON s.kind_id = kind.id
+  JOIN unit ON unit.id = s.unit_id JOIN source ON source.id = s.source_id
+  LEFT JOIN category ON category.id = s.category_id
+ORDER BY kind.name, s.start_ms, s.id
+"""
+# Seconds during which an idle server is watched.
+WATCHED = 5
+
+
+def same_rows(ours, theirs):
+    """Compares two CSV files field by field, numbers as numbers. Gives the number of rows."""
+    with open(ours, newline='', encoding='utf-8') as a, open(theirs, newline='', encoding='utf-8') as b:
+        a, b, rows = csv.reader(a), csv.reader(b), 0
+        if next(a) != next(b):
+            raise SystemExit('the headers differ')
+        for x in a:
+            y = next(b, None)
+            # sqlite3 prints 15 digits of a number.
+            same = y and x[:2] == y[:2] and x[3:] == y[3:] and (
+                x[2] == y[2] or abs(float(x[2]) - float(y[2])) <= 1e-14 * abs(float(x[2])))
+            if not same:
+                raise SystemExit('row %d differs:\n%s\n%s' % (rows + 1, x, y))
+            rows += 1
+        if next(b, None):
+            raise SystemExit('sqlite3 gives more rows')
+    return rows
+
+
+def measure(folder, records, rounds):
+    """The section of docs/benchmarks.md."""
+    sqlite3, nginx = found('sqlite3'), found('nginx') if found('curl') else None
+    work = tempfile.mkdtemp(prefix='healthsync-bench.')
+    pair = None
+    try:
+        archive = exported(work, records)
+        shutil.rmtree(os.path.join(work, 'apple_health_export'), ignore_errors=True)
+        home = os.path.join(work, 'home')
+        os.makedirs(home)
+        env = dict(os.environ, HEALTHSYNC_SERVER_HOME=os.path.join(home, 'server'))
+        subprocess.run([os.path.join(folder, 'healthsync-server'), 'import', archive], env=env, check=True, capture_output=True)
+        os.remove(archive)
+        pair = Pair(folder, home)
+        time.sleep(1)
+        idle, before = status(pair.server.pid, 'VmRSS') / 2**20, cpu([pair.server.pid])
+        time.sleep(WATCHED)
+        idle_cpu = (cpu([pair.server.pid]) - before) / WATCHED * 100
+        pair.forget_peak()
+        ours = {name: Series('healthsync fetch --all --format %s' % name) for name in ('csv', 'arrow', 'parquet')}
+        local = Series('sqlite3 -csv (local file, no network)')
+        theirs = {name: Series('nginx and curl, the finished .%s' % name) for name in ours}
+        rows = None
+        at = lambda name: os.path.join(work, name)
+        with Server(folder, at('peer')) as other:
+            with_peer = Nginx(nginx, other, at('nginx')) if nginx else None
+            for number in range(rounds):
+                say('fetch, round %d of %d' % (number + 1, rounds))
+                for name, series in ours.items():
+                    out = at('ours.' + name)
+                    if os.path.exists(out):
+                        os.remove(out)
+                    series.run([pair.client, 'fetch', '--all', '--format', name, '--output', out], env=pair.env)
+                    if with_peer:
+                        ready = os.path.join(with_peer.home, 'files', 'all.' + name)
+                        if number == 0:
+                            shutil.copyfile(out, ready)
+                        theirs[name].run(curl(other, with_peer.port, '/files/all.' + name, '-o', at('theirs.' + name)))
+                        os.remove(at('theirs.' + name))
+                if sqlite3:
+                    with open(at('sqlite.csv'), 'wb') as out:
+                        local.run([sqlite3, '-readonly', '-csv', '-header', os.path.join(home, 'server', 'health.db'), SAME_TEXT], stdout=out)
+                    if rows is None:
+                        rows = same_rows(at('ours.csv'), at('sqlite.csv'))
+                        say('  both wrote the same %d rows' % rows)
+                    os.remove(at('sqlite.csv'))
+            if with_peer:
+                with_peer.__exit__()
+        sizes = ', '.join('%s %.0f MB' % (name, os.path.getsize(at('ours.' + name)) / 1e6) for name in ours)
+        peak = pair.peak() / 2**20
+    finally:
+        if pair:
+            pair.close()
+        shutil.rmtree(work, ignore_errors=True)
+
+    lines = TIMES + [series.row() for series in (*ours.values(), local, *theirs.values()) if series.seconds] + [''] + RATIOS + [
+        verdict('`sqlite3 -csv` / fetch as CSV', quotients(local, ours['csv']), least=4, goal=8)]
+    for name, most in (('csv', 3), ('arrow', 2), ('parquet', 2)):
+        lines.append(verdict('fetch as %s / nginx and curl with that file' % name, quotients(ours[name], theirs[name]), most=most, goal=1.2))
+    lines += [verdict('memory of the server while it answered, MiB', [peak], most=48),
+              verdict('memory of the idle server with one pair, MiB', [idle], most=20, goal=12),
+              verdict('CPU of the idle server, percent', [idle_cpu], most=0.0)]
+    return '''## Fetch
+
+%s %s samples of a synthetic export, %d rounds. The files: %s.
+
+%s
+
+- **fetch**: all samples over mutual TLS on loopback, written to a file. Each time includes opening the key store, whose
+  passphrase is stretched with Argon2id (about 0.2 s of CPU and 64 MiB of memory in the client, for that moment).
+- **sqlite3** makes the same rows as CSV from the same database file, without any network; the rows of both were compared
+  field by field (it prints numbers with 15 digits)%s.
+- **nginx and curl** carry the finished file over mutual TLS with P-256 certificates and X25519: what the network alone
+  costs. Nobody looks into the file.
+- The server's memory is its peak while it answered; the peak of opening the key store came before.
+''' % (machine(folder), format(records, ','), rounds, sizes, '\n'.join(lines), ': %s rows' % format(rows, ',') if rows else '')
