@@ -3,6 +3,7 @@
 //! ```text
 //! load handshakes ADDRESS FOLDER COUNT [GROUP]   full handshakes, 8 at once
 //! load idle ADDRESS FOLDER COUNT PATH            connections that asked once and then rest
+//! load requests ADDRESS FOLDER CLIENTS PATH      so many clients at once, each with one request
 //! load pairing COUNT                             the pairing exchange beside bare handshakes
 //! ```
 //!
@@ -45,6 +46,7 @@ use rustls::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     task::JoinSet,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -69,8 +71,12 @@ fn main() -> Result<(), Failed> {
             let there = There::read(address, Path::new(folder), true)?;
             runtime.block_on(idle(&there, count.parse()?, path))?
         }
+        ["requests", address, folder, clients, path] => {
+            let there = There::read(address, Path::new(folder), true)?;
+            runtime.block_on(requests(there, clients.parse()?, path))?
+        }
         ["pairing", count] => runtime.block_on(pairing(count.parse()?))?,
-        _ => return Err("usage: load handshakes|idle|pairing ..".into()),
+        _ => return Err("usage: load handshakes|idle|requests|pairing ..".into()),
     };
     writeln!(std::io::stdout(), "{said}")?;
     Ok(())
@@ -175,6 +181,54 @@ async fn idle(there: &There, count: usize, path: &str) -> Result<String, Failed>
         ask(oldest, &request).await?;
     }
     Ok(format!("{{\"connections\": {}}}", streams.len()))
+}
+
+/// Each client has a connection of its own, and its answer is read to the end.
+async fn requests(there: There, clients: usize, path: &str) -> Result<String, Failed> {
+    let name = there.name.to_str();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
+    let (there, request) = (Arc::new(there), Arc::new(request));
+    let strangers = Arc::new(Semaphore::new(AT_ONCE));
+    let began = Instant::now();
+    let mut asking = JoinSet::new();
+    for _ in 0..clients {
+        let (there, request) = (Arc::clone(&there), Arc::clone(&request));
+        let strangers = Arc::clone(&strangers);
+        asking.spawn(async move {
+            let turn = strangers.acquire_owned().await?;
+            let mut stream = there.connect().await?;
+            stream.write_all(request.as_bytes()).await?;
+            let mut answer = Vec::new();
+            stream.read_buf(&mut answer).await?;
+            drop(turn);
+            match stream.read_to_end(&mut answer).await {
+                Ok(_) => {}
+                // Some close without a close_notify; the length is looked at below.
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {}
+                Err(error) => return Err(error.into()),
+            }
+            if answer.starts_with(b"HTTP/1.1 200") {
+                Ok::<_, Failed>(answer.len())
+            } else {
+                Err(String::from_utf8_lossy(&answer).into())
+            }
+        });
+    }
+    let mut lengths = Vec::with_capacity(clients);
+    while let Some(answered) = asking.join_next().await {
+        lengths.push(answered??);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let (least, most) = (lengths.iter().min(), lengths.iter().max());
+    // The heads differ by little; an answer that was cut off would differ by much.
+    if least.zip(most).is_none_or(|(least, most)| most - least > 512) {
+        return Err("the answers have different lengths".into());
+    }
+    Ok(format!(
+        "{{\"requests\": {}, \"bytes\": {}, \"seconds\": {seconds:.3}}}",
+        lengths.len(),
+        lengths.iter().sum::<usize>()
+    ))
 }
 
 async fn ask(stream: &mut TlsStream<TcpStream>, request: &str) -> Result<(), Failed> {
