@@ -221,7 +221,10 @@ async fn requests(there: There, clients: usize, path: &str) -> Result<String, Fa
     let seconds = began.elapsed().as_secs_f64();
     let (least, most) = (lengths.iter().min(), lengths.iter().max());
     // The heads differ by little; an answer that was cut off would differ by much.
-    if least.zip(most).is_none_or(|(least, most)| most - least > 512) {
+    if least
+        .zip(most)
+        .is_none_or(|(least, most)| most - least > 512)
+    {
         return Err("the answers have different lengths".into());
     }
     Ok(format!(
