@@ -64,6 +64,7 @@ def measure(folder, records, rounds):
         theirs = {name: Series('nginx and curl, the finished .%s' % name) for name in ours}
         rows = None
         at = lambda name: os.path.join(work, name)
+        os.makedirs(at('peer'))
         with Server(folder, at('peer')) as other:
             with_peer = Nginx(nginx, other, at('nginx')) if nginx else None
             for number in range(rounds):
