@@ -54,6 +54,8 @@ pub struct Guest {
     /// The peer revoked itself: its answer may still leave.
     pub says_farewell: AtomicBool,
     in_flight: AtomicUsize,
+    /// The last request had a body, of which a part may not have come yet.
+    had_body: AtomicBool,
     last_progress: Mutex<Option<Instant>>,
 }
 
@@ -66,6 +68,7 @@ impl Guest {
             exporter,
             says_farewell: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
+            had_body: AtomicBool::new(false),
             last_progress: Mutex::default(),
         })
     }
@@ -75,9 +78,11 @@ impl Guest {
         self.in_flight.load(Ordering::Relaxed) > 0
     }
 
-    /// Something was asked, and all that was asked is answered.
+    /// Something was asked, all that was asked is answered, and what comes next is a request. Behind a
+    /// request with a body, which may be answered before all of it came, only the one who reads it knows
+    /// that.
     pub fn is_between_requests(&self) -> bool {
-        !self.is_busy() && self.last_progress().is_some()
+        !self.is_busy() && self.last_progress().is_some() && !self.had_body.load(Ordering::Relaxed)
     }
 
     /// When a request came, or a part of an answer left; `None` before the first request.
@@ -154,6 +159,8 @@ pub async fn pass(
     request: Request,
 ) -> Response<Watched> {
     let in_flight = InFlight::new(&guest);
+    let has_body = !request.body().is_end_stream();
+    guest.had_body.store(has_body, Ordering::Relaxed);
     let id = request_id(&app);
     let method = request.method().clone();
     // Never the query: it says what somebody measures.

@@ -29,12 +29,15 @@ struct State {
     was_written: AtomicBool,
     /// The last read found nothing.
     is_waiting: AtomicBool,
+    /// The stream is being ended.
+    is_ending: AtomicBool,
 }
 
 impl Lull {
     /// Nothing is left to be written, and nothing came that could be read.
     pub fn is_there(&self) -> bool {
-        self.0.is_flushed.load(Ordering::Relaxed) && self.0.is_waiting.load(Ordering::Relaxed)
+        let is = |what: &AtomicBool| what.load(Ordering::Relaxed);
+        is(&self.0.is_flushed) && is(&self.0.is_waiting) && !is(&self.0.is_ending)
     }
 
     fn writes(&self) {
@@ -123,6 +126,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.lull.0.is_ending.store(true, Ordering::Relaxed);
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
@@ -168,6 +172,9 @@ mod tests {
         let mut rest = vec![0; 1];
         far.read_exact(&mut rest).await.unwrap();
         assert_eq!(rest, b"c");
+        assert!(lull.is_there());
+        stream.shutdown().await.unwrap();
+        assert!(!lull.is_there(), "what ends does not rest");
         assert_eq!(stream.into_parts().1, Bytes::new());
     }
 }

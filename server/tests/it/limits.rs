@@ -27,6 +27,27 @@ async fn exchange(device: &Device, head: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// The same, with more that is sent once `heard` has come.
+async fn conversation(device: &Device, head: &str, heard: &str, more: &str) -> String {
+    let mut stream = device.connect().await;
+    let with_host = |text: &str| text.replace("HOST", &device.pair.server_name());
+    let sent = stream.write_all(with_host(head).as_bytes()).await;
+    sent.expect("written");
+    let mut answer = Vec::new();
+    let talk = async {
+        while !String::from_utf8_lossy(&answer).contains(heard) {
+            assert!(stream.read_buf(&mut answer).await.expect("an answer") > 0);
+        }
+        // It may be closed by then.
+        drop(stream.write_all(with_host(more).as_bytes()).await);
+        drop(stream.read_to_end(&mut answer).await);
+    };
+    timeout(Duration::from_secs(10), talk)
+        .await
+        .expect("closed");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
 /// The body of a refusal, whose request id is that of the header.
 fn refusal(answer: &str) -> serde_json::Value {
     let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
@@ -159,6 +180,17 @@ async fn slow_peers_are_let_go() {
     .await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(answer.contains("REQUEST_TIMEOUT"));
+    // What then comes is the rest of that body, never a request.
+    let body = "GET /api/v1/status HTTP/1.1\r\nHost: HOST\r\n\r\n";
+    let answer = conversation(
+        &device,
+        "POST /api/v1/health/data HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\n\
+         Content-Length: 500\r\n\r\n{",
+        "REQUEST_TIMEOUT",
+        body,
+    )
+    .await;
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
     // An answer that nobody asks a second question after.
     let answer = exchange(&device, "GET /api/v1/status HTTP/1.1\r\nHost: HOST\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
