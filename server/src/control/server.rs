@@ -275,6 +275,10 @@ async fn allow(
 /// Locks first and unlocks last: a server that cannot remember it is paused all the same.
 async fn pause(app: &Arc<App>, paused: bool) -> Result<Vec<Reply>, ServerError> {
     let was_paused = app.is_paused();
+    if paused && !was_paused {
+        // Before it is saved: it holds from here on, whether or not that succeeds.
+        app.audit().note(Note::new(Event::Paused));
+    }
     app.set_paused(true);
     let folder = app.folder().clone();
     let saved = app.blocking(move || {
@@ -282,15 +286,10 @@ async fn pause(app: &Arc<App>, paused: bool) -> Result<Vec<Reply>, ServerError> 
         folder.save(&Config { paused, ..config })
     });
     saved.await??;
-    app.set_paused(paused);
-    if paused != was_paused {
-        let event = if paused {
-            Event::Paused
-        } else {
-            Event::Resumed
-        };
-        app.audit().note(Note::new(event));
+    if !paused && was_paused {
+        app.audit().note(Note::new(Event::Resumed));
     }
+    app.set_paused(paused);
     tracing::info!(paused, "paused or resumed");
     Ok(Vec::new())
 }
