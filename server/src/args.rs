@@ -149,11 +149,13 @@ pub struct Start {
     reason = "each is an option that a person gives or not"
 )]
 pub struct Import {
-    /// Exports: `export.zip` of the Health app, the folder it holds, or the XML file in that
+    /// Exports: `export.zip` of the Health app, the folder it holds, or the XML file in that; the
+    /// zip of Health Connect or the database in it; JSON of Health Auto Export; our own CSV, TSV,
+    /// Arrow or Parquet
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
-    /// Whose data it is, or which phone's [default: `default`, or what a CSV of our own says]
+    /// Whose data it is, or which phone's [default: `default`, or what a file of our own says]
     #[arg(long, value_name = "NAME")]
     pub origin: Option<String>,
 
@@ -185,7 +187,7 @@ pub struct Watch {
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
 
-    /// Whose data it is, or which phone's [default: `default`, or what a CSV of our own says]
+    /// Whose data it is, or which phone's [default: `default`, or what a file of our own says]
     #[arg(long, value_name = "NAME")]
     pub origin: Option<String>,
 
