@@ -28,7 +28,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
-use crate::{app::App, permit::Permit, refusal::ApiError, witness::Witness};
+use crate::{app::App, body, permit::Permit, refusal::ApiError, witness::Witness};
 
 /// Header of every answer: finds its line in the server's log.
 pub const REQUEST_ID: &str = "healthsync-request-id";
@@ -172,12 +172,8 @@ pub async fn pass(
     let claims = Claims::of(&request);
     let reads = claims.reads;
     let mut witness = Some(Witness::of(&app, request.headers()));
-    let mut response = match check(&app, &guest, claims).await {
-        Ok(permit) => {
-            let mut request = request;
-            if let Some(permit) = permit {
-                request.extensions_mut().insert(Arc::new(permit));
-            }
+    let mut response = match admit(&app, &guest, claims, request).await {
+        Ok(mut request) => {
             request.extensions_mut().insert(Arc::clone(&guest));
             request.extensions_mut().insert(RequestId(id.clone()));
             match router.oneshot(request).await {
@@ -266,6 +262,34 @@ impl Claims {
                 path => api::Collection::of_path(path).map(|_| Event::ReadCollection),
             },
             is_ack: request.method() == Method::POST && request.uri().path() == api::PAIR_ACK,
+        }
+    }
+}
+
+/// The request with all of its body, and with what the peer may read.
+async fn admit(
+    app: &App,
+    guest: &Guest,
+    claims: Claims,
+    request: Request,
+) -> Result<Request, ApiError> {
+    // Without a `100 Continue`, which would follow the reading, nothing comes.
+    let is_sent = !claims.headers.contains_key(header::EXPECT);
+    let (parts, body) = request.into_parts();
+    match check(app, guest, claims).await {
+        Ok(permit) => {
+            let body = body::read(app, body).await?;
+            let mut request = Request::from_parts(parts, Body::from(body));
+            if let Some(permit) = permit {
+                request.extensions_mut().insert(Arc::new(permit));
+            }
+            Ok(request)
+        }
+        Err(error) => {
+            if is_sent && error.code != Code::PayloadTooLarge {
+                body::discard(app, body).await;
+            }
+            Err(error)
         }
     }
 }

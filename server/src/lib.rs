@@ -8,6 +8,7 @@ pub mod addresses;
 pub mod advertise;
 pub mod app;
 pub mod args;
+pub mod body;
 pub mod commands;
 pub mod config;
 pub mod connection;

@@ -280,3 +280,58 @@ fn requests_that_are_out_of_bounds_are_refused_and_the_server_goes_on() {
     let answer = stranger.curl(&name, &["--cert", "client"], "status").good();
     assert!(answer.stdout.ends_with("200"), "{answer:?}");
 }
+
+/// A refusal waits for the rest of the request: a stream that ends while its body is still on the way is
+/// an error for curl, which then has no answer.
+#[test]
+fn a_refusal_reaches_who_is_still_sending() {
+    let host = Host::with_data();
+    let stranger = Stranger::enrolled(&host);
+    let body = stranger.path("body.json");
+    std::fs::write(&body, " ".repeat(90_000)).expect("ours");
+    let body = format!("@{}", body.display());
+    let slowly = |args: &[&str], path: &str| {
+        let slowly = [
+            "--cert",
+            "client",
+            "--limit-rate",
+            "300k",
+            "--data-binary",
+            &body,
+        ];
+        stranger.curl(&stranger.name(), &[&slowly, args].concat(), path)
+    };
+    let json = ["-H", "Content-Type: application/json"];
+    for protocol in ["--http2", "--http1.1"] {
+        for (status, code, args, path) in [
+            (
+                "403",
+                "CROSS_ORIGIN_REFUSED",
+                &["-H", "Origin: https://example.org"][..],
+                "health/data",
+            ),
+            (
+                "415",
+                "UNSUPPORTED_MEDIA_TYPE",
+                &["-H", "Content-Type: text/plain"],
+                "health/data",
+            ),
+            ("400", "BAD_REQUEST", &json, "health/data"),
+            ("404", "NOT_FOUND", &json, "nothing"),
+            ("405", "METHOD_NOT_ALLOWED", &json, "status"),
+        ] {
+            let answer = slowly(&[&[protocol], args].concat(), path);
+            assert!(
+                answer.stdout.ends_with(status),
+                "{protocol} {path}: {answer:?}"
+            );
+            assert!(
+                answer.stdout.contains(code),
+                "{protocol} {path}: {answer:?}"
+            );
+        }
+    }
+    host.run(&["pause"]).good();
+    let answer = slowly(&json, "health/data");
+    assert!(answer.stdout.ends_with("423"), "{answer:?}");
+}

@@ -244,7 +244,7 @@ codes! {
 
     /// The file is not an export.
     NotAnExport = "NOT_AN_EXPORT", None, 1,
-        "give the export.zip or export.xml of the Health app";
+        "give the file that the phone exported, as it is; docs/import.md names those that can be read";
     /// The export holds no record.
     EmptyExport = "EMPTY_EXPORT", None, 1,
         "export again in the Health app: its picture, then Export All Health Data";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
-    body::Body,
+    body::Bytes,
     extract::State,
     http::{HeaderMap, header},
     response::Response,
@@ -17,7 +17,6 @@ use healthsync_core::{
 use healthsync_pairing::audit::Event;
 
 use super::{
-    body,
     reading::Reading,
     stream::{self, Wanted},
 };
@@ -32,7 +31,7 @@ pub(super) async fn data(
     Extension(id): Extension<RequestId>,
     Extension(permit): Extension<Arc<Permit>>,
     headers: HeaderMap,
-    body: Body,
+    body: Bytes,
 ) -> Result<Response, ApiError> {
     if !is_json(&headers) {
         return Err(ApiError::new(
@@ -40,8 +39,7 @@ pub(super) async fn data(
             "the body is not JSON",
         ));
     }
-    let bytes = body::read(&app, body).await?;
-    let request: DataRequest = serde_json::from_slice(&bytes).map_err(|error| {
+    let request: DataRequest = serde_json::from_slice(&body).map_err(|error| {
         ApiError::new(
             Code::BadRequest,
             format!("the body is not a request for data: {error}"),

@@ -1,7 +1,6 @@
 //! Every path of the server, once. Handlers see no SQL and no TLS.
 
 mod aggregates;
-mod body;
 mod changes;
 mod collections;
 mod data;

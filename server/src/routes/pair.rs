@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use axum::{
     Extension,
-    body::Body,
+    body::Bytes,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
@@ -13,7 +13,6 @@ use axum::{
 
 use healthsync_pairing::{renewal, trust::TrustError};
 
-use super::body;
 use crate::{
     app::App,
     error::ServerError,
@@ -38,9 +37,8 @@ pub(super) async fn acknowledge(
 pub(super) async fn renew(
     State(app): State<Arc<App>>,
     Extension(guest): Extension<Arc<Guest>>,
-    body: Body,
+    body: Bytes,
 ) -> Result<Response, ApiError> {
-    let body = body::read(&app, body).await?;
     let request = renewal::Request::read(&body)?;
     let trust = Arc::clone(app.trust());
     let renewed = app

@@ -1,4 +1,5 @@
-//! The body of a request, whole, within the limits.
+//! The body of a request, whole, within the limits. It is read before anything is answered: an HTTP/2
+//! stream that ends while its sender is still busy is a failure for curl 7.88, which then has no answer.
 
 use axum::body::{Body, Bytes};
 use healthsync_core::api::Code;
@@ -7,7 +8,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use crate::{app::App, gate, refusal::ApiError};
 
 /// Reads it to its end.
-pub(super) async fn read(app: &App, body: Body) -> Result<Bytes, ApiError> {
+pub async fn read(app: &App, body: Body) -> Result<Bytes, ApiError> {
     let limited = Limited::new(body, app.limits().body_bytes);
     let collected = tokio::time::timeout(app.limits().body, limited.collect()).await;
     match collected {
@@ -19,4 +20,12 @@ pub(super) async fn read(app: &App, body: Body) -> Result<Bytes, ApiError> {
             "the body took too long",
         )),
     }
+}
+
+/// Lets the sender of a refused request finish, within the same limits, and keeps nothing.
+pub async fn discard(app: &App, body: Body) {
+    let mut limited = Limited::new(body, app.limits().body_bytes);
+    let all = async { while let Some(Ok(_)) = limited.frame().await {} };
+    // However it ends, the refusal is what is answered.
+    drop(tokio::time::timeout(app.limits().body, all).await);
 }
