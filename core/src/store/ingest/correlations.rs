@@ -3,12 +3,12 @@
 use rusqlite::{Connection, params};
 
 use super::{
-    chain::{Candidate, Matcher, Place},
+    chain::{Matcher, Place, candidates},
     names::Names,
 };
 use crate::{
     correlation::Correlation,
-    identity::{Id, Key, MAX_ORDINAL},
+    identity::{Id, Key},
 };
 
 /// A member: kind, start, id.
@@ -66,13 +66,12 @@ impl<'t> Correlations<'t> {
         seq: &mut i64,
         at_end: bool,
     ) -> rusqlite::Result<()> {
-        let candidates = self.candidates(key)?;
+        let rows = candidates(self.connection, "correlation", key)?;
         let keys = keys(&resolved.members);
-        match self
-            .matcher
-            .place(&candidates, |content| *content == keys, at_end)
-        {
-            Place::Same(_) => {}
+        let connection = self.connection;
+        let is_same = |row| Ok(member_keys(connection, row)? == keys);
+        match self.matcher.place((key, &rows), is_same, at_end)? {
+            Place::Same(_) | Place::Beyond => {}
             Place::Wait => self.matcher.wait(key, resolved),
             Place::Changed(row) => {
                 *seq += 1;
@@ -94,32 +93,6 @@ impl<'t> Correlations<'t> {
             }
         }
         Ok(())
-    }
-
-    /// The content of a correlation is which keys its members have; which ordinal each got depends
-    /// on what was in the store when it was read.
-    fn candidates(&self, key: Key) -> rusqlite::Result<Vec<Candidate<Vec<MemberKey>>>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT correlation_id, id FROM correlation WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
-        )?;
-        let mut members = self.connection.prepare_cached(
-            "SELECT kind_id, start_ms, sample_id FROM correlation_member
-             WHERE correlation_id = ?1 ORDER BY position",
-        )?;
-        let mut rows = statement.query(params![key.id(0), key.id(MAX_ORDINAL)])?;
-        let mut candidates = Vec::new();
-        while let Some(found) = rows.next()? {
-            let row: i64 = found.get(0)?;
-            let members: Vec<Member> = members
-                .query_map([row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                .collect::<rusqlite::Result<_>>()?;
-            candidates.push(Candidate {
-                id: found.get(1)?,
-                row,
-                content: keys(&members),
-            });
-        }
-        Ok(candidates)
     }
 
     fn insert(
@@ -161,6 +134,19 @@ impl<'t> Correlations<'t> {
         }
         Ok(())
     }
+}
+
+/// The content of a correlation is which keys its members have; which ordinal each got depends on
+/// what was in the store when it was read.
+fn member_keys(connection: &Connection, row: i64) -> rusqlite::Result<Vec<MemberKey>> {
+    let mut members = connection.prepare_cached(
+        "SELECT kind_id, start_ms, sample_id FROM correlation_member
+         WHERE correlation_id = ?1 ORDER BY position",
+    )?;
+    let members: Vec<Member> = members
+        .query_map([row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(keys(&members))
 }
 
 /// The order of members differs between exports.

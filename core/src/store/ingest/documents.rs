@@ -1,16 +1,16 @@
 //! Writing documents, with their series.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use rusqlite::{Connection, params};
 
 use super::{
-    chain::{Candidate, Matcher, Place},
+    chain::{Matcher, Place, candidates},
     names::Names,
 };
 use crate::{
     document::{Document, Noun},
-    identity::{Id, Key, MAX_ORDINAL},
+    identity::{Id, Key},
     series::Series,
     store::Tally,
 };
@@ -96,10 +96,17 @@ impl<'t> Documents<'t> {
             .collect()
     }
 
-    /// The rows that the file has met.
-    pub(super) fn rows(&self) -> HashSet<i64> {
-        let matchers = self.matchers.values();
-        matchers.flat_map(Matcher::rows).copied().collect()
+    /// As [`Matcher::holds`].
+    pub(super) fn holds(&self, row: i64, id: Id) -> bool {
+        self.matchers.values().any(|matcher| matcher.holds(row, id))
+    }
+
+    /// How many were not kept, and why.
+    pub(super) fn beyond(&self) -> Vec<(u64, Cow<'static, str>)> {
+        let matchers = self.matchers.iter();
+        matchers
+            .map(|(noun, matcher)| matcher.beyond(noun.plural()))
+            .collect()
     }
 
     fn matcher(&mut self, noun: Noun) -> &mut Matcher<Owned> {
@@ -108,30 +115,35 @@ impl<'t> Documents<'t> {
 
     fn put(
         &mut self,
-        owned: Owned,
+        mut owned: Owned,
         key: Key,
         names: &mut Names<'_>,
         seq: &mut i64,
         (workout, at_end): (&impl Fn(u64) -> Option<i64>, bool),
     ) -> rusqlite::Result<()> {
-        let candidates = self.candidates(key)?;
-        let equals = |content: &Content| {
+        let connection = self.connection;
+        let rows = candidates(connection, "document", key)?;
+        let is_same = |row| {
+            let content = content(connection, row)?;
             // Points that are not at hand say nothing about those that are kept.
-            (owned.digest.is_none() || content.digest == owned.digest)
+            Ok((owned.digest.is_none() || content.digest == owned.digest)
                 && owned
                     .document
                     .body
-                    .equals(&content.body, content.halves.as_deref())
+                    .equals(&content.body, content.halves.as_deref()))
         };
         let matcher = self.matcher(owned.document.noun);
-        let (row, is_new) = match matcher.place(&candidates, equals, at_end) {
+        let (row, is_new) = match matcher.place((key, &rows), is_same, at_end)? {
             Place::Same(row) => (row, false),
+            Place::Beyond => return Ok(()),
             Place::Wait => {
                 matcher.wait(key, owned);
                 return Ok(());
             }
             Place::Changed(row) => {
                 *seq += 1;
+                let before = content(connection, row)?;
+                owned.document.body.keep_what_is_not_at_hand(&before.body);
                 self.change(row, &owned, *seq)?;
                 self.write_series(row, &owned.document)?;
                 (row, true)
@@ -173,25 +185,6 @@ impl<'t> Documents<'t> {
                 .execute([row, *seq])?;
         }
         Ok(())
-    }
-
-    fn candidates(&self, key: Key) -> rusqlite::Result<Vec<Candidate<Content>>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT document_id, id, body, halves, digest FROM document
-             WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
-        )?;
-        let rows = statement.query_map(params![key.id(0), key.id(MAX_ORDINAL)], |row| {
-            Ok(Candidate {
-                row: row.get(0)?,
-                id: row.get(1)?,
-                content: Content {
-                    body: row.get(2)?,
-                    halves: row.get(3)?,
-                    digest: row.get(4)?,
-                },
-            })
-        })?;
-        rows.collect()
     }
 
     fn insert(
@@ -240,10 +233,13 @@ impl<'t> Documents<'t> {
     fn change(&self, row: i64, owned: &Owned, seq: i64) -> rusqlite::Result<()> {
         let Owned { document, digest } = owned;
         let connection = self.connection;
-        connection.execute("DELETE FROM series WHERE document_id = ?1", [row])?;
+        // As above: what is not at hand stays.
+        if digest.is_some() {
+            connection.execute("DELETE FROM series WHERE document_id = ?1", [row])?;
+        }
         connection.execute(
             "UPDATE document SET seq = ?2, created_ms = ?3, body = ?4, halves = ?5, metadata = ?6,
-                                 points = ?7, digest = ?8
+                                 points = iif(?8 IS NULL, points, ?7), digest = ifnull(?8, digest)
              WHERE document_id = ?1",
             params![
                 row,
@@ -271,6 +267,18 @@ impl<'t> Documents<'t> {
         }
         Ok(())
     }
+}
+
+fn content(connection: &Connection, row: i64) -> rusqlite::Result<Content> {
+    connection
+        .prepare_cached("SELECT body, halves, digest FROM document WHERE document_id = ?1")?
+        .query_row([row], |found| {
+            Ok(Content {
+                body: found.get(0)?,
+                halves: found.get(1)?,
+                digest: found.get(2)?,
+            })
+        })
 }
 
 fn points(document: &Document) -> i64 {

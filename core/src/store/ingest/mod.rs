@@ -190,6 +190,9 @@ impl<'t> Ingest<'t> {
     }
 
     fn skip(&mut self, line: u64, count: u64, reason: Cow<'static, str>) {
+        if count == 0 {
+            return;
+        }
         if let Some(known) = self.skipped.iter_mut().find(|known| known.reason == reason) {
             known.count += count;
             return;
@@ -209,6 +212,18 @@ impl<'t> Ingest<'t> {
         }
     }
 
+    /// Tells what there was too much of.
+    fn tell_beyond(&mut self) {
+        let mut beyond = self.documents.beyond();
+        beyond.push(self.workouts.matcher.beyond("workouts"));
+        beyond.push(self.correlations.matcher.beyond("correlations"));
+        let reason = "records beyond the numbers of one time and writer (not kept)";
+        beyond.push((self.samples.beyond, reason.into()));
+        for (count, reason) in beyond {
+            self.skip(0, count, reason);
+        }
+    }
+
     fn finish(mut self, options: &ImportOptions) -> Result<Imported, ImportFailed> {
         if options.prune.is_some() {
             self.check_prune()?;
@@ -221,6 +236,7 @@ impl<'t> Ingest<'t> {
         let workout = |number| self.workouts.row(number);
         self.documents
             .settle(&mut self.names, &mut self.samples.seq, &workout)?;
+        self.tell_beyond();
         for ((kind_id, origin_id), added) in &self.samples.added {
             self.transaction.execute(
                 "INSERT INTO tally (kind_id, origin_id, samples, longest_ms)

@@ -101,7 +101,8 @@ impl Keyed {
                     key,
                     ordinal: id
                         .filter(|id| Key::of_id(*id) == key)
-                        .map(identity::ordinal),
+                        .map(identity::ordinal)
+                        .filter(|ordinal| *ordinal < ORDINALS),
                     origin,
                     line,
                 }
@@ -137,6 +138,10 @@ impl Keyed {
         }
     }
 }
+
+/// Ordinals that a file may give to its records: one beyond these would leave none for the next
+/// record of its key.
+const ORDINALS: u32 = 1 << 14;
 
 const BATCH: usize = 256;
 const BATCHES_WAITING: usize = 8;

@@ -4,12 +4,13 @@
 //! nouns that the file covers: an `export.xml` without its archive says nothing about
 //! electrocardiograms. A deletion is a tombstone in the sequence.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{OptionalExtension, params};
 
 use super::{
     Ingest,
+    chain::Matcher,
     failed::{ImportFailed, NotPruned},
     options::{Consent, Deletion},
 };
@@ -81,9 +82,9 @@ impl Ingest<'_> {
     ) -> Result<Deleted, ImportFailed> {
         let transaction = self.transaction;
         let (samples, mut of) = self.doomed_samples()?;
-        let (workouts, rows) = self.doomed("workout", self.workouts.matcher.rows())?;
+        let (workouts, rows) = self.doomed("workout", &self.workouts.matcher)?;
         of += rows;
-        let (correlations, rows) = self.doomed("correlation", self.correlations.matcher.rows())?;
+        let (correlations, rows) = self.doomed("correlation", &self.correlations.matcher)?;
         of += rows;
         let (documents, rows) = self.doomed_documents()?;
         of += rows;
@@ -165,7 +166,11 @@ impl Ingest<'_> {
     }
 
     /// The rows of a table that were not met, and how many there are.
-    fn doomed(&self, table: &str, met: &HashSet<i64>) -> Result<(Vec<Doomed>, u64), StoreError> {
+    fn doomed<T>(
+        &self,
+        table: &str,
+        matcher: &Matcher<T>,
+    ) -> Result<(Vec<Doomed>, u64), StoreError> {
         let sql =
             format!("SELECT {table}_id, id FROM {table} WHERE origin_id = ?1 AND format_id = ?2");
         let mut all = self.transaction.prepare(&sql)?;
@@ -173,32 +178,29 @@ impl Ingest<'_> {
         let (mut doomed, mut of) = (Vec::new(), 0);
         while let Some(found) = rows.next()? {
             of += 1;
-            let row = found.get(0)?;
-            if !met.contains(&row) {
-                doomed.push(Doomed {
-                    row,
-                    id: found.get(1)?,
-                    noun: table.to_owned(),
-                });
+            let (row, id) = (found.get(0)?, found.get(1)?);
+            if !matcher.holds(row, id) {
+                let noun = table.to_owned();
+                doomed.push(Doomed { row, id, noun });
             }
         }
         Ok((doomed, of))
     }
 
-    /// As [`Ingest::doomed`], of documents; those of nouns that the file does not cover stay, which
-    /// is told.
+    /// As [`Ingest::doomed`], of documents; those of nouns that the file does not cover stay, and so
+    /// do those of nouns that only a later version of this program knows. That is told.
     fn doomed_documents(&mut self) -> Result<(Vec<Doomed>, u64), StoreError> {
         let mut all = self.transaction.prepare(
             "SELECT document_id, id, noun FROM document WHERE origin_id = ?1 AND format_id = ?2",
         )?;
         let mut rows = all.query([self.origin_id, self.format_id])?;
-        let met = self.documents.rows();
         let (mut doomed, mut of) = (Vec::new(), 0);
         let mut spared: BTreeMap<Noun, u64> = BTreeMap::new();
+        let mut unknown = 0;
         while let Some(found) = rows.next()? {
             of += 1;
-            let row = found.get(0)?;
-            if met.contains(&row) {
+            let (row, id) = (found.get(0)?, found.get(1)?);
+            if self.documents.holds(row, id) {
                 continue;
             }
             let noun: String = found.get(2)?;
@@ -206,11 +208,8 @@ impl Ingest<'_> {
                 Ok(known) if self.uncovered.contains(&known) => {
                     *spared.entry(known).or_default() += 1;
                 }
-                _ => doomed.push(Doomed {
-                    row,
-                    id: found.get(1)?,
-                    noun,
-                }),
+                Ok(_) => doomed.push(Doomed { row, id, noun }),
+                Err(_) => unknown += 1,
             }
         }
         for (noun, count) in spared {
@@ -220,6 +219,8 @@ impl Ingest<'_> {
             );
             self.skip(0, count, reason.into());
         }
+        let reason = "documents of a kind that this version does not know (not deleted)";
+        self.skip(0, unknown, reason.into());
         Ok((doomed, of))
     }
 

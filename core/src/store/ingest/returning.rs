@@ -67,9 +67,7 @@ impl Samples<'_> {
             .find(|stored| stored.content.equals(&row.content) && !self.met.contains(stored.row));
         match elsewhere {
             Some(stored) => self.keep(stored.row),
-            None => {
-                self.insert(&row, ordinal)?;
-            }
+            None => self.add(&row, ordinal)?,
         }
         Ok(true)
     }

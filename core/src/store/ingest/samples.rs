@@ -55,6 +55,8 @@ pub(super) struct Samples<'t> {
     /// The last record was there already: look before inserting.
     expects_known: bool,
     pub(super) parked: bool,
+    /// Records for which no ordinal was left.
+    pub(super) beyond: u64,
     insert: Statement<'t>,
     pub(super) find: Statement<'t>,
     chain: Statement<'t>,
@@ -93,6 +95,7 @@ impl<'t> Samples<'t> {
             met: Met::default(),
             expects_known: false,
             parked: false,
+            beyond: 0,
             insert: connection.prepare(INSERT)?,
             find: connection.prepare(FIND)?,
             chain: connection.prepare(CHAIN_OF)?,
@@ -175,9 +178,16 @@ impl<'t> Samples<'t> {
         match nearest {
             Some(found) => self.keep(found),
             None if any => self.park(row)?,
-            None => {
-                self.insert(row, next)?;
-            }
+            None => self.add(row, next)?,
+        }
+        Ok(())
+    }
+
+    /// Inserts a record behind all of its key; counts it where no ordinal is left.
+    pub(super) fn add(&mut self, row: &Row, ordinal: u32) -> rusqlite::Result<()> {
+        if ordinal > MAX_ORDINAL || !self.insert(row, ordinal)? {
+            self.beyond += 1;
+            self.counts.read = self.counts.read.saturating_sub(1);
         }
         Ok(())
     }

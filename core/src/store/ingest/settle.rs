@@ -106,7 +106,7 @@ impl Samples<'_> {
             if let Some(stored) = left_stored.next() {
                 self.update(&row, &stored)?;
             } else {
-                self.insert(&row, next)?;
+                self.add(&row, next)?;
                 next += 1;
             }
         }

@@ -1,6 +1,8 @@
 //! Documents, workouts and correlations: written, met again, read back.
 
+mod beyond;
 mod correlation;
+mod kept;
 
 use std::{ops::ControlFlow, sync::Arc};
 
@@ -20,8 +22,18 @@ const MINUTE: i64 = 60_000;
 
 /// Writes items as an importer that reads them from a file would.
 fn write(store: &mut Store, origin: &str, items: Vec<Item>) -> Imported {
+    write_with(store, origin, items, &ImportOptions::default())
+}
+
+fn write_with(
+    store: &mut Store,
+    origin: &str,
+    items: Vec<Item>,
+    options: &ImportOptions,
+) -> Imported {
     let transaction = store.connection.transaction().unwrap();
     let mut ingest = Ingest::new(&transaction, origin, "appleHealth").unwrap();
+    ingest.with_identity = options.with_identity;
     let mut keying = Keying {
         keys: Keys::new(origin.into()),
         keep_origins: false,
@@ -31,7 +43,7 @@ fn write(store: &mut Store, origin: &str, items: Vec<Item>) -> Imported {
         .map(|item| Keyed::new(&mut keying, item))
         .collect();
     ingest.take(batch).unwrap();
-    let imported = ingest.finish(&ImportOptions::default()).unwrap();
+    let imported = ingest.finish(options).unwrap();
     transaction.commit().unwrap();
     imported
 }

@@ -3,11 +3,11 @@
 use rusqlite::{Connection, params};
 
 use super::{
-    chain::{Candidate, Matcher, Place},
+    chain::{Matcher, Place, candidates},
     names::Names,
 };
 use crate::{
-    identity::{Id, Key, MAX_ORDINAL},
+    identity::{Id, Key},
     unit::nearly_equal,
     workout::{Activity, Event, Statistic, Workout},
 };
@@ -90,12 +90,12 @@ impl<'t> Workouts<'t> {
         seq: &mut i64,
         at_end: bool,
     ) -> rusqlite::Result<()> {
-        let candidates = self.candidates(key)?;
-        let row = match self
-            .matcher
-            .place(&candidates, |content| equals(content, &workout), at_end)
-        {
+        let rows = candidates(self.connection, "workout", key)?;
+        let stored = Stored(self.connection);
+        let is_same = |row| Ok(equals(&stored.content(row)?, &workout));
+        let row = match self.matcher.place((key, &rows), is_same, at_end)? {
             Place::Same(row) => row,
+            Place::Beyond => return Ok(()),
             Place::Wait => {
                 self.matcher.wait(key, (number, workout));
                 return Ok(());
@@ -118,66 +118,6 @@ impl<'t> Workouts<'t> {
             *place = row;
         }
         Ok(())
-    }
-
-    fn candidates(&self, key: Key) -> rusqlite::Result<Vec<Candidate<Content>>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT workout_id, id, duration_s FROM workout WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
-        )?;
-        let mut rows = statement.query(params![key.id(0), key.id(MAX_ORDINAL)])?;
-        let mut candidates = Vec::new();
-        while let Some(found) = rows.next()? {
-            let row = found.get(0)?;
-            let content = Content {
-                duration_s: found.get(2)?,
-                statistics: self.statistics(row)?,
-                events: self.events(row)?,
-                activities: self.activities(row)?,
-            };
-            candidates.push(Candidate {
-                id: found.get(1)?,
-                row,
-                content,
-            });
-        }
-        Ok(candidates)
-    }
-
-    fn statistics(&self, row: i64) -> rusqlite::Result<Vec<StoredStatistic>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT activity, kind.name, unit.name, tolerance, average, minimum, maximum, sum
-             FROM workout_statistic
-             JOIN kind ON kind.id = kind_id JOIN unit ON unit.id = unit_id
-             WHERE workout_id = ?1 ORDER BY position",
-        )?;
-        let rows = statement.query_map([row], |row| {
-            Ok(StoredStatistic {
-                activity: row.get(0)?,
-                kind: row.get(1)?,
-                unit: row.get(2)?,
-                tolerance: row.get(3)?,
-                numbers: [row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?],
-            })
-        })?;
-        rows.collect()
-    }
-
-    fn events(&self, row: i64) -> rusqlite::Result<Vec<(Option<i64>, String, i64)>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT activity, event, at_ms FROM workout_event WHERE workout_id = ?1
-             ORDER BY position",
-        )?;
-        let rows = statement.query_map([row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        rows.collect()
-    }
-
-    fn activities(&self, row: i64) -> rusqlite::Result<Vec<(i64, Option<f64>)>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT start_ms, duration_s FROM workout_activity WHERE workout_id = ?1
-             ORDER BY position",
-        )?;
-        let rows = statement.query_map([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.collect()
     }
 
     fn insert(
@@ -302,6 +242,61 @@ impl<'t> Workouts<'t> {
                 ])?;
         }
         Ok(())
+    }
+}
+
+/// The workouts of the store.
+struct Stored<'t>(&'t Connection);
+
+impl Stored<'_> {
+    fn content(&self, row: i64) -> rusqlite::Result<Content> {
+        let duration_s = self
+            .0
+            .prepare_cached("SELECT duration_s FROM workout WHERE workout_id = ?1")?
+            .query_row([row], |found| found.get(0))?;
+        Ok(Content {
+            duration_s,
+            statistics: self.statistics(row)?,
+            events: self.events(row)?,
+            activities: self.activities(row)?,
+        })
+    }
+
+    fn statistics(&self, row: i64) -> rusqlite::Result<Vec<StoredStatistic>> {
+        let mut statement = self.0.prepare_cached(
+            "SELECT activity, kind.name, unit.name, tolerance, average, minimum, maximum, sum
+             FROM workout_statistic
+             JOIN kind ON kind.id = kind_id JOIN unit ON unit.id = unit_id
+             WHERE workout_id = ?1 ORDER BY position",
+        )?;
+        let rows = statement.query_map([row], |row| {
+            Ok(StoredStatistic {
+                activity: row.get(0)?,
+                kind: row.get(1)?,
+                unit: row.get(2)?,
+                tolerance: row.get(3)?,
+                numbers: [row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?],
+            })
+        })?;
+        rows.collect()
+    }
+
+    fn events(&self, row: i64) -> rusqlite::Result<Vec<(Option<i64>, String, i64)>> {
+        let mut statement = self.0.prepare_cached(
+            "SELECT activity, event, at_ms FROM workout_event WHERE workout_id = ?1
+             ORDER BY position",
+        )?;
+        let rows = statement.query_map([row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        rows.collect()
+    }
+
+    fn activities(&self, row: i64) -> rusqlite::Result<Vec<(i64, Option<f64>)>> {
+        let mut statement = self.0.prepare_cached(
+            "SELECT start_ms, duration_s FROM workout_activity WHERE workout_id = ?1
+             ORDER BY position",
+        )?;
+        let rows = statement.query_map([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
     }
 }
 
