@@ -67,6 +67,14 @@ impl ImportError {
     pub(super) fn is_of_the_store(&self) -> bool {
         matches!(self, Self::File(_, ImportFailed::Store(_)))
     }
+
+    /// Whether the same file may be imported later: the disk or the time failed, not its content.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Open(..) | Self::File(_, ImportFailed::Read(_) | ImportFailed::StillChanging)
+        )
+    }
 }
 
 impl Hint for ImportError {

@@ -1,6 +1,7 @@
 //! `watch DIR`: imports what appears in a folder, until somebody ends it. Opens no key store.
 
 use std::{
+    collections::HashMap,
     fmt::Write as _,
     fs::{File, OpenOptions},
     io::{self, Read},
@@ -112,6 +113,16 @@ struct Work {
     is_gone: bool,
     /// Not before then.
     retry_at: Option<Instant>,
+    /// Files that failed for now.
+    passing: HashMap<PathBuf, Passing>,
+}
+
+/// A file that failed for a reason that may pass: it is told once and tried again, ever more rarely.
+struct Passing {
+    stamp: Stamp,
+    code: &'static str,
+    wait: Duration,
+    retry_at: Instant,
 }
 
 impl Work {
@@ -133,6 +144,7 @@ impl Work {
             store: None,
             is_gone: false,
             retry_at: None,
+            passing: HashMap::new(),
         })
     }
 
@@ -149,8 +161,11 @@ impl Work {
         if std::mem::take(&mut self.is_gone) {
             self.tell("folderBack", &json!({}), "The folder is there again.")?;
         }
+        let stamps: HashMap<_, _> = ready.iter().map(|(path, stamp)| (path, stamp)).collect();
+        self.passing
+            .retain(|path, passing| stamps.get(path) == Some(&&passing.stamp));
         for (path, stamp) in ready {
-            if let Err(error) = self.file(&path, stamp) {
+            if let Err(error) = self.file(&path, stamp, now) {
                 match error {
                     ServerError::Import(_) | ServerError::Store(..) => {
                         // The store: every file would fail.
@@ -188,8 +203,11 @@ impl Work {
     }
 
     /// A file that has stopped growing. An error is one of the store or of the memory; what is
-    /// wrong with the file itself is told and remembered.
-    fn file(&mut self, path: &Path, stamp: Stamp) -> Result<(), ServerError> {
+    /// wrong with the file itself is told and remembered, what may pass is told and tried again.
+    fn file(&mut self, path: &Path, stamp: Stamp, now: Instant) -> Result<(), ServerError> {
+        if self.passing.get(path).is_some_and(|it| now < it.retry_at) {
+            return Ok(());
+        }
         let origin = self.args.origin.as_deref();
         if self.memory.recall(path, stamp, origin, VERSION).is_some() {
             return Ok(());
@@ -204,8 +222,7 @@ impl Work {
             Ok(None) => return Ok(()),
             Err(error) => {
                 let error = ImportError::Open(path.to_owned(), error);
-                self.settings.printer.failed_file(path, &error)?;
-                return self.remember(path, stamp, String::new(), Outcome::Failed);
+                return self.pass(path, stamp, &error, now);
             }
         };
         if let Some(outcome) = self.memory.recall_content(&sha256, origin, VERSION) {
@@ -222,11 +239,36 @@ impl Work {
                 self.remember(path, stamp, sha256, Outcome::Imported)
             }
             Err(error) if error.is_of_the_store() => Err(error.into()),
+            Err(error) if error.is_passing() => self.pass(path, stamp, &error, now),
             Err(error) => {
                 self.settings.printer.failed_file(path, &error)?;
                 self.remember(path, stamp, sha256, Outcome::Failed)
             }
         }
+    }
+
+    /// Tells a failure that may pass, if it is another one than before, and waits.
+    fn pass(
+        &mut self,
+        path: &Path,
+        stamp: Stamp,
+        error: &ImportError,
+        now: Instant,
+    ) -> Result<(), ServerError> {
+        let code = error.code();
+        let before = self.passing.get(path);
+        if before.is_none_or(|before| before.code != code) {
+            self.settings.printer.failed_file(path, error)?;
+        }
+        let wait = before.map_or(Duration::ZERO, |before| before.wait);
+        let passing = Passing {
+            stamp,
+            code,
+            wait: (wait * 2).clamp(Duration::from_secs(1), PATIENCE),
+            retry_at: now + wait,
+        };
+        self.passing.insert(path.to_owned(), passing);
+        Ok(())
     }
 
     fn remember(
@@ -236,6 +278,7 @@ impl Work {
         sha256: String,
         outcome: Outcome,
     ) -> Result<(), ServerError> {
+        self.passing.remove(path);
         let done = Done {
             path: path.to_owned(),
             length: stamp.length,

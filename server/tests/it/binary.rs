@@ -48,14 +48,7 @@ impl Home {
     }
 
     pub(crate) fn start(&self, line: &str) -> Running {
-        let mut child = self
-            .command(line)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary runs");
-        let lines = BufReader::new(child.stdout.take().expect("stdout"));
-        Running { child, lines }
+        Running::of(&mut self.command(line))
     }
 }
 
@@ -65,6 +58,16 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
+        let lines = BufReader::new(child.stdout.take().expect("stdout"));
+        Self { child, lines }
+    }
+
     pub(crate) fn event(&mut self) -> Value {
         let mut line = String::new();
         self.lines.read_line(&mut line).expect("a line");

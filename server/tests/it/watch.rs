@@ -89,3 +89,28 @@ fn a_folder_that_goes_and_comes_back_is_told() {
     assert_eq!(running.event()["new"], 4);
     assert_eq!(running.signal(Signal::INT), 0);
 }
+
+/// What fails only now is told once, tried again, and not written down as done.
+#[test]
+fn what_fails_only_now_is_tried_again() {
+    let home = Home::new();
+    fs::create_dir(home.path("in")).expect("a folder");
+    // It is copied to a temporary folder, and there is none yet.
+    let mut database = b"SQLite format 3\0".to_vec();
+    database.resize(4096, 0);
+    fs::write(home.path("in/a.db"), &database).expect("a file");
+    let line = format!("watch --json --interval 1 {}", home.path("in").display());
+    let mut command = home.command(&line);
+    command.env("TMPDIR", home.path("later"));
+    let mut running = Running::of(&mut command);
+    assert_eq!(running.event()["event"], "watching");
+    assert_eq!(running.event()["code"], "READ_FAILED");
+    let remembered = fs::read_to_string(home.path("data/watched.json")).unwrap_or_default();
+    assert!(!remembered.contains("a.db"), "{remembered}");
+    fs::create_dir(home.path("later")).expect("a folder");
+    let bad = running.event();
+    assert_eq!(bad["code"], "DAMAGED_ARCHIVE", "{bad}");
+    assert_eq!(running.signal(Signal::INT), 0);
+    let remembered = fs::read_to_string(home.path("data/watched.json")).expect("a memory");
+    assert!(remembered.contains("a.db"), "{remembered}");
+}
