@@ -5,7 +5,7 @@
 use std::io::{Read, SeekFrom};
 
 use super::{
-    Importer, ReadError, Sink, Source,
+    Importer, ReadError, Sink, Source, head,
     own::{NO_METADATA, Rows},
 };
 use crate::{
@@ -30,9 +30,7 @@ impl Importer for OwnArrow {
     }
 
     fn recognize(&self, source: &mut dyn Source) -> Result<bool, ReadError> {
-        source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
-        let head = piece(source)?;
-        source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
+        let head = head(source, PIECE)?;
         Ok(head.starts_with(&[0xff; 4])
             && ArrowStream::<SampleBatch>::default().push(&head).is_ok())
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Importer, Item, ReadError, Sink, Source, date,
+    Importer, Item, ReadError, Sink, Source, date, head,
     own::{Cells, NO_METADATA, Rows},
 };
 use crate::format::{COLUMNS, MORE_COLUMNS};
@@ -38,12 +38,7 @@ impl Importer for OwnCsv {
     }
 
     fn recognize(&self, source: &mut dyn Source) -> Result<bool, ReadError> {
-        source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
-        let mut head = Vec::new();
-        Read::take(&mut *source, HEAD)
-            .read_to_end(&mut head)
-            .map_err(ReadError::Read)?;
-        source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
+        let head = head(source, HEAD)?;
         let line = head.split_inclusive(|byte| *byte == b'\n').next();
         Ok(line.and_then(Header::parse).is_some())
     }

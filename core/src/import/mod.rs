@@ -91,6 +91,17 @@ impl std::fmt::Debug for dyn Importer {
 pub trait Source: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Source for T {}
 
+/// The first bytes, so many of them; the reader stands at the beginning again.
+fn head(source: &mut dyn Source, length: u64) -> Result<Vec<u8>, ReadError> {
+    let mut head = Vec::new();
+    source.rewind().map_err(ReadError::Read)?;
+    Read::take(&mut *source, length)
+        .read_to_end(&mut head)
+        .map_err(ReadError::Read)?;
+    source.rewind().map_err(ReadError::Read)?;
+    Ok(head)
+}
+
 /// Files that belong together: what an archive or a folder holds. Their names are data; nobody makes
 /// a path of one.
 pub trait Folder: Send {

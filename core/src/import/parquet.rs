@@ -19,7 +19,7 @@ use parquet::{
 };
 
 use super::{
-    Importer, ReadError, Sink, Source,
+    Importer, ReadError, Sink, Source, head,
     own::{NO_METADATA, Rows},
 };
 use crate::batch::SampleBatch;
@@ -47,8 +47,9 @@ impl Importer for OwnParquet {
     }
 
     fn recognize(&self, source: &mut dyn Source) -> Result<bool, ReadError> {
+        let head = head(source, 4)?;
         let length = source.seek(SeekFrom::End(0)).map_err(ReadError::Read)?;
-        if length < SHORTEST || *read(source, &(0..4))? != *MAGIC {
+        if length < SHORTEST || head != MAGIC {
             return Ok(false);
         }
         // One that was cut off cannot say whose it is; to say that much is better than nothing.

@@ -211,15 +211,92 @@ fn every_noun_is_pruned_that_the_file_covers() {
     assert_eq!(route.workout, Some(workouts(&store)[0].id));
     assert!(route.seq > seq, "replicas learn of it");
 
+    // Nor does an archive or a folder of which only the XML is left.
     let archive = crate::export::zip(&[("export.xml", little.as_bytes())]);
+    let (imported, _) = prune(&mut store, "default", &archive, true);
+    let imported = imported.expect("an import");
+    assert_eq!(imported.workouts.deleted, 1);
+    for noun in [Noun::Ecg, Noun::Route, Noun::ClinicalRecord] {
+        assert_eq!(documents(&store, noun).len(), 1, "{noun}");
+    }
+
+    // One with other files says that these are gone.
+    let archive = beside(&little, &[GPX, ECG, RESOURCE]);
     let (imported, _) = prune(&mut store, "default", &archive, true);
     let imported = imported.expect("an import");
     for noun in [Noun::Ecg, Noun::Route, Noun::ClinicalRecord] {
         assert_eq!(imported.documents[&noun].deleted, 1, "{noun}");
-        assert_eq!(documents(&store, noun), []);
+        assert_eq!(documents(&store, noun).len(), 1, "the other one");
     }
     let back = import(&mut store, &packed(&all)).expect("an import");
     assert!(tallies(&back).values().all(|it| *it == [1, 1, 0, 0]));
+}
+
+const GPX: (&str, &str) = (
+    "workout-routes/other.gpx",
+    "<gpx><trk><trkseg><trkpt lon=\"1\" lat=\"2\"><time>2020-06-15T09:00:00Z</time></trkpt>\
+     </trkseg></trk></gpx>",
+);
+const ECG: (&str, &str) = (
+    "electrocardiograms/other.csv",
+    "Name,A\nDate of Birth,B\nRecorded Date,2020-09-24 19:53:36 +0200\nClassification,C\n\
+     Symptoms,\nSoftware Version,2\nDevice,D\nSample Rate,512 hertz\n\nLead,I\nUnit,\u{b5}V\n\n\
+     1.5\n",
+);
+const RESOURCE: (&str, &str) = (
+    "clinical-records/other.json",
+    "{\"resourceType\":\"Observation\"}",
+);
+
+/// An archive of an export that names [`RESOURCE`], and of these files.
+fn beside(export: &str, files: &[(&str, &str)]) -> Vec<u8> {
+    let record = " <ClinicalRecord type=\"T\" identifier=\"other\" sourceName=\"Clinic\" \
+                  receivedDate=\"2020-09-24 19:53:36 +0200\" \
+                  resourceFilePath=\"/clinical-records/other.json\"/>\n</HealthData>";
+    let export = export.replace("</HealthData>", record);
+    let mut entries = vec![("export.xml", export.as_bytes())];
+    entries.extend(files.iter().map(|(name, text)| (*name, text.as_bytes())));
+    crate::export::zip(&entries)
+}
+
+/// Files that are missing, or written in a way that is not known, delete nothing of their kind.
+#[test]
+fn files_that_were_left_behind_delete_nothing() {
+    let little = document(PLAIN, &element(PLAIN, &steps(T, 1.0)));
+    let spares = |files: &[(&str, &str)], export: &str| {
+        let mut store = store();
+        import(&mut store, &packed(&everything(PLAIN))).expect("an import");
+        let (imported, _) = prune(&mut store, "default", &beside(export, files), true);
+        let imported = imported.expect("an import");
+        let gone = |noun: &Noun| {
+            imported
+                .documents
+                .get(noun)
+                .is_some_and(|it| it.deleted > 0)
+        };
+        [Noun::Ecg, Noun::Route, Noun::ClinicalRecord]
+            .into_iter()
+            .filter(|noun| !gone(noun))
+            .collect::<Vec<_>>()
+    };
+    let all = [GPX, ECG, RESOURCE];
+    assert_eq!(spares(&all, &little), []);
+    assert_eq!(spares(&[GPX, RESOURCE], &little), [Noun::Ecg]);
+    let unknown = ("electrocardiograms/new.csv", "Name;A\nGeburtsdatum;B\n");
+    assert_eq!(
+        spares(&[all.as_slice(), &[unknown]].concat(), &little),
+        [Noun::Ecg]
+    );
+    assert_eq!(spares(&[ECG, RESOURCE], &little), [Noun::Route]);
+    let unmet = little.replace(
+        "</HealthData>",
+        " <Workout workoutActivityType=\"HKWorkoutActivityTypeRunning\" sourceName=\"W\" \
+         startDate=\"2020-09-24 19:53:36 +0200\" endDate=\"2020-09-24 19:54:36 +0200\">\
+         <WorkoutRoute><FileReference path=\"/workout-routes/gone.gpx\"/></WorkoutRoute></Workout>\n\
+         </HealthData>",
+    );
+    assert_eq!(spares(&all, &unmet), [Noun::Route]);
+    assert_eq!(spares(&[GPX, ECG], &little), [Noun::ClinicalRecord]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeSet,
     io::{self, Read},
 };
 
@@ -31,7 +32,11 @@ impl Failed {
     }
 }
 
-/// Reads all files but the export itself, in their order, then tells which were missing.
+/// What stands in files beside the export.
+const NOUNS: &[Noun] = &[Noun::ClinicalRecord, Noun::Ecg, Noun::Route];
+
+/// Reads all files but the export itself, in their order, then tells which were missing. A noun of
+/// which no file was met is not covered: whoever takes the export apart leaves these files behind.
 pub(super) fn read(
     folder: &mut dyn Folder,
     entries: &[Entry],
@@ -39,6 +44,7 @@ pub(super) fn read(
     mut references: References,
     sink: &mut Sink<'_>,
 ) -> Result<(), ReadError> {
+    let mut met = BTreeSet::new();
     for (index, entry) in entries.iter().enumerate() {
         if index == export || is_junk(&entry.name) {
             continue;
@@ -48,6 +54,7 @@ pub(super) fn read(
             folder: &mut *folder,
             index,
             sink: &mut *sink,
+            met: &mut met,
         };
         if documents.is_empty() {
             reader.foreign(entry)?;
@@ -55,13 +62,23 @@ pub(super) fn read(
             reader.referenced(documents)?;
         }
     }
-    missing(references, sink)
+    missing(references, &met, sink)
 }
 
-/// Tells which files were missing; what named them is kept without them.
-pub(super) fn missing(references: References, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+/// Tells which files were missing; what named them is kept without them. `met` are the nouns of
+/// the files that were read.
+pub(super) fn missing(
+    references: References,
+    met: &BTreeSet<Noun>,
+    sink: &mut Sink<'_>,
+) -> Result<(), ReadError> {
+    for noun in NOUNS.iter().filter(|noun| !met.contains(noun)) {
+        sink(Item::Uncovered(*noun))?;
+    }
     for document in references.rest() {
         let (line, noun) = (document.line, document.noun);
+        // Some files were left behind, so others may have been, too.
+        sink(Item::Uncovered(noun))?;
         sink(Item::Document(Box::new(document)))?;
         let reason = match noun {
             Noun::Route => "routes whose file is missing (kept without points)",
@@ -101,6 +118,8 @@ struct Beside<'a, 's> {
     folder: &'a mut dyn Folder,
     index: usize,
     sink: &'a mut Sink<'s>,
+    /// The nouns of the files that were read.
+    met: &'a mut BTreeSet<Noun>,
 }
 
 impl Beside<'_, '_> {
@@ -126,6 +145,9 @@ impl Beside<'_, '_> {
             return Ok(());
         }
         let resource = self.resource()?;
+        if resource.is_some() {
+            self.met.insert(Noun::ClinicalRecord);
+        }
         for mut document in documents {
             let is_json = resource
                 .as_ref()
@@ -166,7 +188,13 @@ impl Beside<'_, '_> {
         if ecg::is_ecg(&head) {
             return self.ecg();
         }
-        skip(self.sink, 0, 1, "other files (not read)".into())
+        // A route or an electrocardiogram that is written in another way, perhaps.
+        let nouns: &[Noun] = match extension(&entry.name).as_str() {
+            "csv" => &[Noun::Ecg],
+            "gpx" => &[Noun::Route],
+            _ => &[],
+        };
+        self.damaged("other files (not read)", nouns)
     }
 
     /// A route of which no workout knows.
@@ -197,7 +225,10 @@ impl Beside<'_, '_> {
             None => Err(Failed::Damaged("it cannot be opened")),
         };
         let ecg = match read {
-            Ok(ecg) => ecg,
+            Ok(ecg) => {
+                self.met.insert(Noun::Ecg);
+                ecg
+            }
             Err(Failed::Read(error)) => return Err(ReadError::Read(error)),
             Err(Failed::Damaged(why)) => {
                 let reason = format!("electrocardiograms that cannot be read: {why}");
@@ -237,6 +268,7 @@ impl Beside<'_, '_> {
             Err(Failed::Read(error)) => return Err(ReadError::Read(error)),
             Err(Failed::Damaged(_)) => return Ok(None),
         };
+        self.met.insert(Noun::Route);
         let tell = [
             (track.placeless, "points of routes without a place"),
             (track.beyond, "points of routes beyond the limit"),
@@ -296,6 +328,12 @@ fn whole(read: io::Result<usize>) -> Result<Option<usize>, ReadError> {
         Err(Failed::Damaged(_)) => Ok(None),
         Err(Failed::Read(error)) => Err(ReadError::Read(error)),
     }
+}
+
+/// What stands behind the last point of a name, in small letters.
+fn extension(name: &str) -> String {
+    let (_, behind) = name.rsplit_once('.').unwrap_or_default();
+    behind.to_ascii_lowercase()
 }
 
 /// HL7's Clinical Document Architecture repeats a part of the vitals.

@@ -31,11 +31,10 @@ mod workout;
 
 pub(crate) use self::provenance::canonical_source;
 
-use std::io::{Read, SeekFrom};
+use std::{collections::BTreeSet, io::Read};
 
 use self::route::References;
-use super::{Folder, Importer, Item, ReadError, Sink, Source, date, limits, provenance};
-use crate::document::Noun;
+use super::{Folder, Importer, ReadError, Sink, Source, date, head, limits, provenance};
 
 /// Knows `export.zip` under any name, in any language, and a bare `export.xml`.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +50,7 @@ impl Importer for AppleHealth {
     }
 
     fn recognize(&self, source: &mut dyn Source) -> Result<bool, ReadError> {
-        let head = head(source)?;
+        let head = head(source, HEAD)?;
         if archive::is_zip(&head) {
             self.recognize_folder(&mut archive::open(source)?)
         } else {
@@ -60,17 +59,13 @@ impl Importer for AppleHealth {
     }
 
     fn read(&self, source: &mut dyn Source, sink: &mut Sink<'_>) -> Result<(), ReadError> {
-        let head = head(source)?;
+        let head = head(source, HEAD)?;
         if archive::is_zip(&head) {
             return self.read_folder(&mut archive::open(source)?, sink);
         }
         let mut references = References::default();
         read_xml(source, &mut references, sink)?;
-        // These stand beside the export alone.
-        for noun in [Noun::ClinicalRecord, Noun::Ecg, Noun::Route] {
-            sink(Item::Uncovered(noun))?;
-        }
-        beside::missing(references, sink)
+        beside::missing(references, &BTreeSet::new(), sink)
     }
 
     fn recognize_folder(&self, folder: &mut dyn Folder) -> Result<bool, ReadError> {
@@ -110,17 +105,6 @@ fn read_xml(
 
 /// Enough to hold a comment before the root.
 const HEAD: u64 = 4096;
-
-/// The first bytes; the reader stands at the beginning again.
-fn head(source: &mut dyn Source) -> Result<Vec<u8>, ReadError> {
-    let mut head = Vec::new();
-    source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
-    Read::take(&mut *source, HEAD)
-        .read_to_end(&mut head)
-        .map_err(ReadError::Read)?;
-    source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
-    Ok(head)
-}
 
 /// Whether these first bytes are those of an export.
 fn is_export(head: &[u8]) -> bool {
