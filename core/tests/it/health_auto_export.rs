@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A file with these metrics and workouts (JSON, as it stands).
-fn file(metrics: &str, workouts: &str) -> String {
+pub(crate) fn file(metrics: &str, workouts: &str) -> String {
     format!("{{\"data\":{{\"metrics\":[{metrics}],\"workouts\":[{workouts}]}}}}")
 }
 
@@ -22,7 +22,7 @@ fn metric(name: &str, units: &str, points: &str) -> String {
     file(&metric, "")
 }
 
-fn kept(text: &str) -> (Store, Imported) {
+pub(crate) fn kept(text: &str) -> (Store, Imported) {
     let mut store = store();
     let imported = import(&mut store, text.as_bytes()).expect("an import");
     (store, imported)
@@ -137,6 +137,22 @@ fn sums_are_told_from_records() {
     let records = [point("2024-05-01 10:00:01"), point("2024-05-01 11:00:00")].join(",");
     let (store, _) = kept(&metric("step_count", "count", &records));
     assert_eq!(lengths(&store), [0; 2]);
+}
+
+/// The app exports a day in the evening, and the week on Sunday.
+#[test]
+fn the_sum_of_a_day_is_the_same_alone_and_among_others() {
+    let point =
+        |day: u32| format!("{{\"qty\":{day}50,\"date\":\"2024-05-0{day} 00:00:00 +0200\"}}");
+    let (mut store, _) = kept(&metric("step_count", "count", &point(2)));
+    assert_eq!(
+        column(&store, "metadata"),
+        ["{\"HealthAutoExportSpan\":\"day\"}"]
+    );
+    let week = [point(1), point(2), point(3)].join(",");
+    let week = metric("step_count", "count", &week);
+    let imported = import(&mut store, week.as_bytes()).expect("an import");
+    assert_eq!((imported.new, imported.unchanged), (2, 1));
 }
 
 #[test]

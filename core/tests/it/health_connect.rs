@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The database after these statements.
-fn database(more: &str) -> Vec<u8> {
+pub(crate) fn database(more: &str) -> Vec<u8> {
     let sql = String::from_utf8(read("health_connect/plain.sql")).expect("text");
     made(&(sql + more))
 }
@@ -32,13 +32,13 @@ fn made(sql: &str) -> Vec<u8> {
     std::fs::read(&path).expect("the file")
 }
 
-fn kept(bytes: &[u8]) -> (Store, Imported) {
+pub(crate) fn kept(bytes: &[u8]) -> (Store, Imported) {
     let mut store = store();
     let imported = import(&mut store, bytes).expect("an import");
     (store, imported)
 }
 
-fn reasons(imported: &Imported) -> BTreeMap<&str, u64> {
+pub(crate) fn reasons(imported: &Imported) -> BTreeMap<&str, u64> {
     let skipped = imported.skipped.iter();
     skipped
         .map(|skipped| (skipped.reason.as_str(), skipped.count))
@@ -269,4 +269,23 @@ fn what_is_missing_is_no_error_and_what_is_damaged_is() {
     let error = import(&mut crate::fixtures::store(), &other).expect_err("another database");
     assert_eq!(error.code(), "MALFORMED_EXPORT");
     assert!(error.to_string().contains("Health Connect"), "{error}");
+}
+
+/// A watch that cannot tell stages writes one of an unknown kind.
+#[test]
+fn a_session_without_a_known_stage_is_sleep() {
+    let (store, _) = kept(&database(
+        "INSERT INTO sleep_stages_table VALUES (2, 1718442000000, 1718445600000, 0);",
+    ));
+    let sleep: Vec<_> = told(&store)
+        .into_iter()
+        .filter(|row| row.contains("inBed") || row.contains("asleepUnspecified"))
+        .collect();
+    let (before, _) = kept(&database(""));
+    let expected: Vec<_> = told(&before)
+        .into_iter()
+        .filter(|row| row.contains("inBed") || row.contains("asleepUnspecified"))
+        .collect();
+    assert_eq!(sleep, expected);
+    assert!(sleep.iter().any(|row| row.contains("asleepUnspecified")));
 }

@@ -18,6 +18,7 @@ mod health_auto_export;
 mod health_connect;
 mod identity;
 mod import;
+mod limits;
 mod prune;
 mod random_rows;
 mod round_trip;

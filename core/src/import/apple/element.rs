@@ -75,6 +75,8 @@ pub(super) fn read(
     Ok(())
 }
 
+const BROKEN: &str = "tags with something that is no attribute";
+
 /// Why an element cannot be kept.
 pub(super) type Reason = Cow<'static, str>;
 
@@ -105,6 +107,10 @@ impl ElementReader<'_, '_> {
     fn element(&mut self, tag: &mut Tag, token: Token) -> Result<(), ReadError> {
         let line = self.tokens.line();
         self.room = Room(limits::METADATA);
+        if tag.broken {
+            self.skipped(line, BROKEN.into())?;
+            return self.leave(tag, token);
+        }
         let kept = match tag.name() {
             "Record" => match self.record(tag, token)? {
                 Ok(sample) => {
@@ -254,9 +260,6 @@ impl ElementReader<'_, '_> {
                 _ => {}
             }
         }
-        if tag.broken {
-            return Err("tags with something that is no attribute".into());
-        }
         let start_ms = start
             .ok_or("elements without a start date")
             .and_then(|text| date::parse(text).ok_or("start dates that are no dates"))?;
@@ -276,7 +279,8 @@ impl ElementReader<'_, '_> {
         })
     }
 
-    /// Calls `visit` with each child of the element whose start tag was read last.
+    /// Calls `visit` with each child of the element whose start tag was read last, but for those whose
+    /// tag is broken: what it lacks could be anything.
     pub(super) fn children(
         &mut self,
         visit: &mut dyn FnMut(&mut Self, &mut Tag, Token) -> Result<(), ReadError>,
@@ -286,6 +290,10 @@ impl ElementReader<'_, '_> {
             match self.tokens.next(&mut child)? {
                 Token::Close => break,
                 Token::End => return Err(self.tokens.truncated()),
+                token @ (Token::Open | Token::Empty) if child.broken => {
+                    self.skipped(self.tokens.line(), BROKEN.into())?;
+                    self.leave(&mut child, token)?;
+                }
                 token @ (Token::Open | Token::Empty) => visit(self, &mut child, token)?,
             }
         }

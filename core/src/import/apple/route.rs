@@ -1,6 +1,6 @@
 //! `WorkoutRoute`: points that stand in it, or the name of a file beside the export.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     date,
@@ -31,19 +31,22 @@ pub(super) struct References {
 }
 
 impl References {
-    /// Keeps a document until its file is met; gives it back when there are too many.
-    fn add(&mut self, path: &str, document: Document) -> Option<Document> {
+    /// Keeps a document until its file is met; gives it back, and why, when there are too many, or
+    /// when it is a second route of one file: each would get all points.
+    fn add(&mut self, path: &str, document: Document) -> Option<(Document, &'static str)> {
         let path = path.trim_start_matches('/');
-        let bytes = path.len() + document.body.size() + 500;
+        let bytes = path.len() + document.body.size() + size(&document.metadata) + 500;
         if self.count >= limits::REFERENCES || self.bytes + bytes > limits::REFERENCE_BYTES {
-            return Some(document);
+            return Some((document, "files beyond the limit (kept without them)"));
         }
+        let known = self.known.entry(path.to_owned()).or_default();
+        if document.noun == Noun::Route && known.iter().any(|it| it.noun == Noun::Route) {
+            let reason = "routes that name the file of another one (kept without points)";
+            return Some((document, reason));
+        }
+        known.push(document);
         self.count += 1;
         self.bytes += bytes;
-        self.known
-            .entry(path.to_owned())
-            .or_default()
-            .push(document);
         None
     }
 
@@ -163,7 +166,8 @@ impl ElementReader<'_, '_> {
                 (self.sink)(Item::Document(Box::new(document.clone())))?;
             }
             document.series = None;
-            for path in &paths {
+            let mut seen = HashSet::new();
+            for path in paths.iter().filter(|path| seen.insert(path.as_str())) {
                 self.refer(path, document.clone())?;
             }
         }
@@ -173,12 +177,22 @@ impl ElementReader<'_, '_> {
     /// Keeps a document until the file is met that it names.
     pub(super) fn refer(&mut self, path: &str, document: Document) -> Result<(), ReadError> {
         let line = document.line;
-        if let Some(document) = self.references.add(path, document) {
+        if let Some((document, reason)) = self.references.add(path, document) {
             (self.sink)(Item::Document(Box::new(document)))?;
-            self.skipped(line, "files beyond the limit (kept without them)".into())?;
+            self.skipped(line, reason.into())?;
         }
         Ok(())
     }
+}
+
+/// Bytes of metadata in memory, roughly.
+fn size(metadata: &Metadata) -> usize {
+    /// Of an entry, beside its texts.
+    const ENTRY: usize = 50;
+    let entries = metadata.entries.iter();
+    entries
+        .map(|(key, value)| key.len() + value.len() + ENTRY)
+        .sum()
 }
 
 /// A point in the columns of a route. Export version 8 has them in the export itself.
@@ -200,4 +214,25 @@ fn location(tag: &Tag) -> Option<[f64; 8]> {
         other("horizontalAccuracy"),
         other("verticalAccuracy"),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_that_waits_for_its_file_is_bounded() {
+        let mut references = References::default();
+        let mut document = Document::new(Noun::Route, 0, 0);
+        let text = "x".repeat(limits::REFERENCE_BYTES / 10);
+        document.metadata.entries.push(("key".to_owned(), text));
+        let kept = (0..20)
+            .filter(|n| {
+                references
+                    .add(&format!("{n}.gpx"), document.clone())
+                    .is_none()
+            })
+            .count();
+        assert_eq!(kept, 9);
+    }
 }

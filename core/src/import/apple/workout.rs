@@ -280,7 +280,7 @@ impl ElementReader<'_, '_> {
 
 fn without_prefix(name: &str, prefix: &str) -> String {
     let bare = name.strip_prefix(prefix).filter(|rest| !rest.is_empty());
-    bare.map_or_else(|| name.to_owned(), decapitalize)
+    limits::name(&bare.map_or_else(|| name.to_owned(), decapitalize)).to_owned()
 }
 
 /// Seconds; minutes where no unit is said.

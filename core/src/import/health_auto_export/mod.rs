@@ -17,11 +17,7 @@ mod route;
 mod survey;
 mod workout;
 
-use std::{
-    cell::Cell,
-    io::{Read, SeekFrom},
-    rc::Rc,
-};
+use std::{cell::Cell, rc::Rc};
 
 use serde::de::{DeserializeSeed as _, Error, IgnoredAny, MapAccess, SeqAccess};
 
@@ -31,7 +27,7 @@ use self::{
     survey::{Head, Survey},
     workout::WorkoutReader,
 };
-use super::{Importer, Item, ReadError, Sink, Source, provenance::Writers};
+use super::{Importer, Item, ReadError, Sink, Source, head, provenance::Writers};
 
 /// Knows the JSON of Health Auto Export.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +46,7 @@ impl Importer for HealthAutoExport {
     }
 
     fn recognize(&self, source: &mut dyn Source) -> Result<bool, ReadError> {
-        source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
-        let mut head = Vec::new();
-        Read::take(&mut *source, HEAD)
-            .read_to_end(&mut head)
-            .map_err(ReadError::Read)?;
-        source.seek(SeekFrom::Start(0)).map_err(ReadError::Read)?;
+        let head = head(source, HEAD)?;
         let begins = head.trim_ascii_start().starts_with(b"{");
         let has = |needle: &[u8]| head.windows(needle.len()).any(|window| window == needle);
         Ok(begins
@@ -259,15 +250,9 @@ impl Elements for Workouts<'_, '_, '_> {
                 for item in finished.items {
                     reader.hand_on(item)?;
                 }
-                reader.skip(
-                    finished.reduced,
-                    "points within workouts (their total or mean is kept)",
-                )?;
-                reader.skip(finished.passed_over, "unknown points within workouts")?;
-                reader.skip(
-                    finished.odd_points,
-                    "points of a route without a place or a time",
-                )?;
+                for (count, reason) in finished.tell {
+                    reader.skip(count, reason)?;
+                }
             }
             Err(reason) => reader.skip(1, reason)?,
         }

@@ -32,7 +32,14 @@ pub(super) struct WorkoutReader {
     reduced: u64,
     /// Members that are neither known nor plain.
     passed_over: u64,
+    /// Texts that were too many.
+    beyond: u64,
+    /// Texts that were too long.
+    cut: u64,
 }
+
+/// Members that are no metadata.
+const KNOWN: &[&str] = &["name", "start", "end", "id", "duration", "source"];
 
 /// What a member of a workout measures, and how its points combine.
 const MEASURED: &[(&str, &str)] = &[
@@ -64,7 +71,7 @@ impl Members for WorkoutReader {
         }
         match map.next_value()? {
             Member::Scalar(Scalar::Nested | Scalar::Absent) => {}
-            Member::Scalar(value) => self.texts.0.push((limits::name(key).to_owned(), value)),
+            Member::Scalar(value) => self.scalar(key, value),
             Member::Object(fields) => self.object(key, &fields),
             Member::Points(points) => self.points(key, &points),
         }
@@ -73,6 +80,28 @@ impl Members for WorkoutReader {
 }
 
 impl WorkoutReader {
+    /// Keeps a plain value; what the workout is known by also where there are too many others.
+    fn scalar(&mut self, key: &str, value: Scalar) {
+        let is_known = KNOWN.contains(&key) && self.texts.0.iter().all(|(own, _)| own != key);
+        if self.texts.0.len() >= limits::ENTRIES && !is_known {
+            self.beyond += 1;
+            return;
+        }
+        let value = match value {
+            Scalar::Text(text) => Scalar::Text(self.bounded(&text)),
+            other => other,
+        };
+        let key = self.bounded(key);
+        self.texts.0.push((key, value));
+    }
+
+    /// The text, or as much of it as is kept.
+    fn bounded(&mut self, text: &str) -> String {
+        let bounded = limits::name(text);
+        self.cut += u64::from(bounded.len() < text.len());
+        bounded.to_owned()
+    }
+
     /// `{"qty": 226.2, "units": "kJ"}`, or a minimum, mean and maximum of them.
     fn object(&mut self, key: &str, fields: &Fields) {
         let units = fields.text("units").unwrap_or_default();
@@ -80,10 +109,11 @@ impl WorkoutReader {
             for (name, value) in &fields.0 {
                 let text = match value {
                     Scalar::Number(number) => number.to_string(),
-                    Scalar::Text(text) => limits::name(text).to_owned(),
+                    Scalar::Text(text) => self.bounded(text),
                     Scalar::Nested | Scalar::Absent => continue,
                 };
-                self.remember(format!("{key}.{name}"), text);
+                let key = self.bounded(&format!("{key}.{name}"));
+                self.remember(key, text);
             }
             return;
         };
@@ -143,6 +173,8 @@ impl WorkoutReader {
     fn remember(&mut self, key: String, text: String) {
         if self.metadata.entries.len() < limits::ENTRIES {
             self.metadata.entries.push((key, text));
+        } else {
+            self.beyond += 1;
         }
     }
 
@@ -173,11 +205,11 @@ impl WorkoutReader {
         let texts = std::mem::take(&mut self.texts);
         for (key, value) in &texts.0 {
             let text = match value {
-                Scalar::Text(text) => limits::name(text).to_owned(),
+                Scalar::Text(text) => text.clone(),
                 Scalar::Number(number) => number.to_string(),
                 Scalar::Nested | Scalar::Absent => continue,
             };
-            if !matches!(key.as_str(), "start" | "end" | "id" | "duration" | "source") {
+            if key == "name" || !KNOWN.contains(&key.as_str()) {
                 self.remember(key.clone(), text);
             }
         }
@@ -200,9 +232,18 @@ impl WorkoutReader {
             activities: Vec::new(),
         };
         let mut items = vec![Item::Workout(Box::new(workout))];
-        let mut odd_points = 0;
+        let mut tell = vec![
+            (
+                self.reduced,
+                "points within workouts (their total or mean is kept)",
+            ),
+            (self.passed_over, "unknown points within workouts"),
+            (self.beyond, "metadata beyond the limit"),
+            (self.cut, "metadata beyond the limit (cut)"),
+        ];
         if let Some(route) = self.route {
-            odd_points = route.odd;
+            tell.push((route.odd, "points of a route without a place or a time"));
+            tell.push((route.beyond, "points of routes beyond the limit"));
             if let Some((start_ms, end_ms, series)) = route.finish() {
                 items.push(Item::Document(Box::new(Document {
                     provenance: Some(provenance),
@@ -212,21 +253,15 @@ impl WorkoutReader {
                 })));
             }
         }
-        Ok(Finished {
-            items,
-            reduced: self.reduced,
-            passed_over: self.passed_over,
-            odd_points,
-        })
+        Ok(Finished { items, tell })
     }
 }
 
 /// A workout that was read.
 pub(super) struct Finished {
     pub(super) items: Vec<Item>,
-    pub(super) reduced: u64,
-    pub(super) passed_over: u64,
-    pub(super) odd_points: u64,
+    /// What was not kept, or not all of it: how much, and why.
+    pub(super) tell: Vec<(u64, &'static str)>,
 }
 
 fn nothing(measure: &Measure) -> Statistic {
