@@ -73,10 +73,12 @@ impl Clock {
         self.on_midnights += u64::from(time == 0);
     }
 
-    /// What all dates have in common. One date alone shows nothing: it may be a coincidence.
+    /// What all dates have in common. One date alone on a minute or an hour shows nothing: it may be a
+    /// coincidence. One at midnight is a day, as it is in a file of the whole week: nearly none but
+    /// sums stand there, and the sum of a day that passed for a record would be counted twice.
     fn bucket(&self) -> Option<Bucket> {
         let several = self.dates > 1;
-        if several && self.on_midnights == self.dates {
+        if self.dates > 0 && self.on_midnights == self.dates {
             Some(Bucket::Day)
         } else if several && self.on_hours == self.dates {
             Some(Bucket::Hour)
@@ -175,7 +177,9 @@ mod tests {
             Some(Bucket::Minute)
         );
         assert_eq!(bucket(&[midnight, "2024-02-06 05:07:09 -0800"]), None);
-        assert_eq!(bucket(&[midnight]), None);
+        // A file of one day must give the same point as one of the week that holds it.
+        assert_eq!(bucket(&[midnight]), Some(Bucket::Day));
+        assert_eq!(bucket(&["2024-02-06 05:00:00 -0800"]), None);
         assert_eq!(bucket(&[]), None);
     }
 }

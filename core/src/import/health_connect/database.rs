@@ -1,8 +1,9 @@
 //! A foreign SQLite database, opened so that nothing in it can run.
 
-use std::{collections::HashMap, path::Path};
+use std::collections::HashMap;
 
 use rusqlite::{Connection, OpenFlags, Row, config::DbConfig, types::ValueRef};
+use tempfile::NamedTempFile;
 
 use crate::import::ReadError;
 
@@ -10,15 +11,20 @@ use crate::import::ReadError;
 pub(super) struct Database {
     connection: Connection,
     tables: HashMap<String, Vec<String>>,
+    /// Elsewhere than on Unix an open file has a name.
+    #[cfg(not(unix))]
+    _copy: NamedTempFile,
 }
 
 /// A schema with more tables, or columns of all tables, is none of Health Connect's.
 const TABLES: usize = 2000;
 
 impl Database {
-    pub(super) fn open(path: &Path) -> Result<Self, ReadError> {
+    /// Opens a copy. Its name is taken away once its schema was read: then nothing is left of it in
+    /// the temporary folder, even of a process that is killed.
+    pub(super) fn open(copy: NamedTempFile) -> Result<Self, ReadError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        let connection = Connection::open_with_flags(copy.path(), flags).map_err(failed)?;
         for (config, on) in [
             (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
             (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
@@ -34,7 +40,14 @@ impl Database {
             )
             .map_err(failed)?;
         let tables = tables(&connection).map_err(failed)?;
-        Ok(Self { connection, tables })
+        #[cfg(unix)]
+        copy.close().map_err(ReadError::Read)?;
+        Ok(Self {
+            connection,
+            tables,
+            #[cfg(not(unix))]
+            _copy: copy,
+        })
     }
 
     /// Whether there is such a table.
@@ -194,6 +207,17 @@ impl Cells<'_, '_> {
         (number.is_finite() && recorded).then_some(number)
     }
 
+    /// A text that a person wrote, and whether it was cut.
+    pub(super) fn note(&self, alias: &str, column: &str) -> Option<(String, bool)> {
+        let kept = self.text(alias, column)?;
+        let whole = match self.value(alias, column) {
+            ValueRef::Text(text) => String::from_utf8_lossy(text).trim().len(),
+            _ => kept.len(),
+        };
+        let is_cut = kept.len() < whole;
+        Some((kept, is_cut))
+    }
+
     /// A text that is not empty.
     pub(super) fn text(&self, alias: &str, column: &str) -> Option<String> {
         match self.value(alias, column) {
@@ -255,5 +279,26 @@ fn failed(error: rusqlite::Error) -> ReadError {
             ReadError::Read(std::io::Error::other(error))
         }
         _ => ReadError::Archive(Box::new(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that is killed cleans nothing up.
+    #[test]
+    fn an_open_copy_has_no_name() {
+        let copy = NamedTempFile::new().unwrap();
+        let path = copy.path().to_owned();
+        let made = Connection::open(&path).unwrap();
+        made.execute_batch("CREATE TABLE a (b); INSERT INTO a VALUES (1), (2)")
+            .unwrap();
+        drop(made);
+        let database = Database::open(copy).unwrap();
+        assert_eq!(path.exists(), cfg!(not(unix)));
+        assert_eq!(database.count("a").unwrap(), 2);
+        drop(database);
+        assert!(!path.exists());
     }
 }

@@ -61,11 +61,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_, '_>) -> Result<(), ReadError> {
             let entry = ("HealthConnectExerciseType".to_owned(), number.to_string());
             metadata.entries.push(entry);
         }
-        for column in ["title", "notes"] {
-            if let Some(text) = cells.text("r", column) {
-                metadata.entries.push((column.to_owned(), text));
-            }
-        }
+        reader.notes(cells, &mut metadata);
         let row = cells.integer("r", "row_id");
         let workout = Workout {
             activity: activities::name(number).to_owned(),
@@ -146,9 +142,15 @@ fn events(reader: &mut Reader<'_, '_, '_>) -> Result<HashMap<i64, Vec<Event>>, R
             Ok(())
         })?;
     }
+    let mut beyond = 0;
     for list in events.values_mut() {
         list.sort_by_key(|event| event.at_ms);
+        beyond += list.len().saturating_sub(limits::PARTS);
         list.truncate(limits::PARTS);
+    }
+    if beyond > 0 {
+        let beyond = u64::try_from(beyond).unwrap_or(u64::MAX);
+        reader.skip_many("laps and segments beyond the limit", beyond);
     }
     Ok(events)
 }
@@ -157,6 +159,7 @@ fn events(reader: &mut Reader<'_, '_, '_>) -> Result<HashMap<i64, Vec<Event>>, R
 struct Route {
     session: i64,
     builder: SeriesBuilder,
+    points: usize,
     span: (i64, i64),
 }
 
@@ -208,8 +211,14 @@ fn routes(reader: &mut Reader<'_, '_, '_>, workouts: &HashMap<i64, u64>) -> Resu
         let route = route.get_or_insert_with(|| Route {
             session,
             builder: SeriesBuilder::new(Noun::Route.columns().len()),
+            points: 0,
             span: (at, at),
         });
+        if route.points >= limits::POINTS || route.builder.size() >= limits::SERIES {
+            reader.skip("points of routes beyond the limit");
+            return Ok(());
+        }
+        route.points += 1;
         let or_none = |column| number(column).unwrap_or(f64::NAN);
         route.builder.push(&[
             at.to_string().parse().unwrap_or(f64::NAN),

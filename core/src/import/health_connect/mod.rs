@@ -5,7 +5,7 @@
 //! ```
 //!
 //! SQLite reads files, not streams, so the database is copied into a private temporary file, which
-//! is gone when the import ends. It is a foreign file: nothing in it may run (no view, no trigger,
+//! has no name once it is open. It is a foreign file: nothing in it may run (no view, no trigger,
 //! no virtual table, no function of its schema), tables and columns are found by name, and what is
 //! missing is no error. Names and units are those of the Android Open Source Project
 //! (`packages/modules/HealthFitness`); no real export is public, so this follows its source.
@@ -22,6 +22,7 @@ mod sleep;
 mod tables;
 
 use super::{Importer, Item, ReadError, Sink, Source};
+use crate::sample::Metadata;
 
 /// Knows the export of Health Connect.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +43,7 @@ impl Importer for HealthConnect {
 
     fn read(&self, source: &mut dyn Source, sink: &mut Sink<'_>) -> Result<(), ReadError> {
         let copy = copy::make(source)?;
-        let database = database::Database::open(copy.path())?;
+        let database = database::Database::open(copy)?;
         if !database.has("application_info_table") {
             return Err(ReadError::Malformed {
                 line: 0,
@@ -83,6 +84,18 @@ struct Reader<'d, 's, 'k> {
 }
 
 impl Reader<'_, '_, '_> {
+    /// Keeps what a person wrote, and tells when it is cut.
+    fn notes(&mut self, cells: &database::Cells<'_, '_>, metadata: &mut Metadata) {
+        for column in ["title", "notes"] {
+            if let Some((text, is_cut)) = cells.note("r", column) {
+                metadata.entries.push((column.to_owned(), text));
+                if is_cut {
+                    self.skip("titles and notes beyond the limit (cut)");
+                }
+            }
+        }
+    }
+
     fn skip(&mut self, reason: &str) {
         self.skip_many(reason, 1);
     }

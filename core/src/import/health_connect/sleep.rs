@@ -29,8 +29,13 @@ const CATEGORIES: &[Option<&str>] = &[
     Some("awake"),
 ];
 
+/// The name of a stage, if it has one.
+fn category(stage: i64) -> Option<&'static str> {
+    *CATEGORIES.get(usize::try_from(stage).ok()?)?
+}
+
 /// Of a session with stages, its whole time is time in bed, and the stages are sleep. A session
-/// without stages is sleep.
+/// without stages, or with none that is known, is sleep.
 pub(super) fn read(reader: &mut Reader<'_, '_, '_>) -> Result<(), ReadError> {
     let database = reader.database;
     if !database.has(SESSIONS) {
@@ -40,8 +45,10 @@ pub(super) fn read(reader: &mut Reader<'_, '_, '_>) -> Result<(), ReadError> {
         database.has_column(STAGES, "parent_key") && database.has_column(SESSIONS, "row_id");
     let mut staged = HashSet::new();
     if joined {
-        database.rows(&From::one(STAGES), &[("r", "parent_key")], &mut |cells| {
-            staged.extend(cells.integer("r", "parent_key"));
+        let columns = [("r", "parent_key"), ("r", "stage_type")];
+        database.rows(&From::one(STAGES), &columns, &mut |cells| {
+            let stage = cells.integer("r", "stage_type").and_then(category);
+            staged.extend(stage.and_then(|_| cells.integer("r", "parent_key")));
             Ok(())
         })?;
     }
@@ -55,11 +62,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_, '_>) -> Result<(), ReadError> {
             "asleepUnspecified"
         };
         let sample = Frame::read(cells, &mut reader.writers).map(|mut frame| {
-            for column in ["title", "notes"] {
-                if let Some(text) = cells.text("r", column) {
-                    frame.metadata.entries.push((column.to_owned(), text));
-                }
-            }
+            reader.notes(cells, &mut frame.metadata);
             sample(category.into(), frame)
         });
         reader.hand_on(sample)
