@@ -19,6 +19,7 @@ const CUMULATIVE: &[&str] = &[
     "appleMoveTime",
     "appleStandTime",
     "basalEnergyBurned",
+    "elevationGained",
     "exerciseTime",
     "flightsClimbed",
     "inhalerUsage",
@@ -30,6 +31,7 @@ const CUMULATIVE: &[&str] = &[
     "steps",
     "swimmingStrokeCount",
     "timeInDaylight",
+    "totalEnergyBurned",
 ];
 
 const LEVELS: &[&str] = &[
@@ -74,6 +76,8 @@ mod tests {
             ("heartRate", Style::Discrete),
             ("sixMinuteWalkTestDistance", Style::Discrete),
             ("headphoneAudioExposure", Style::Level),
+            ("totalEnergyBurned", Style::Cumulative),
+            ("elevationGained", Style::Cumulative),
             ("distanceOfTheFuture", Style::Discrete),
         ] {
             assert_eq!(Kind::stored(name).style(), style, "{name}");

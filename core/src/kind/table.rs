@@ -143,6 +143,8 @@ pub(crate) const TABLE: &[Entry] = &[
     quantity("DistanceWalkingRunning", "m"),
     quantity("DistanceWheelchair", "m"),
     quantity("ElectrodermalActivity", "mcS"),
+    // Health Connect's, as is `TotalEnergyBurned`: HealthKit has neither.
+    quantity("ElevationGained", "m"),
     quantity("EnvironmentalAudioExposure", "dBASPL"),
     quantity("EnvironmentalSoundReduction", "dBASPL"),
     quantity("EstimatedWorkoutEffortScore", "appleEffortScore"),
@@ -178,6 +180,7 @@ pub(crate) const TABLE: &[Entry] = &[
     quantity("StairDescentSpeed", "m/s"),
     quantity("SwimmingStrokeCount", "count"),
     quantity("TimeInDaylight", "min"),
+    quantity("TotalEnergyBurned", "kcal"),
     quantity("UVExposure", "count"),
     quantity("UnderwaterDepth", "m"),
     quantity("WaistCircumference", "m"),

@@ -117,12 +117,11 @@ const TABLES: &[Table] = &[
         "m",
         "distanceWalkingRunning",
     ),
-    own(
+    of(
         "elevation_gained_record_table",
         "elevation",
         "m",
         "elevationGained",
-        "m",
     ),
     of(
         "floors_climbed_record_table",
@@ -159,12 +158,11 @@ const TABLES: &[Table] = &[
         "restingHeartRate",
     ),
     of("steps_record_table", "count", "count", "steps"),
-    own(
+    of(
         "total_calories_burned_record_table",
         "energy",
         "cal",
         "totalEnergyBurned",
-        "kcal",
     ),
     Table {
         more: &["measurement_method"],
