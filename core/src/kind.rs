@@ -9,6 +9,7 @@ mod table;
 
 use std::{fmt, sync::Arc};
 
+pub(crate) use self::table::SLEEP;
 use self::table::{ALIASES, Entry, Form, TABLE};
 pub use self::{group::Group, style::Style};
 

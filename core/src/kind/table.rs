@@ -263,6 +263,16 @@ pub(crate) const TABLE: &[Entry] = &[
     category("Wheezing"),
 ];
 
+/// HealthKit's values of `sleepAnalysis`, in the order of its numbers.
+pub(crate) const SLEEP: &[&str] = &[
+    "inBed",
+    "asleepUnspecified",
+    "awake",
+    "asleepCore",
+    "asleepDeep",
+    "asleepREM",
+];
+
 /// What else people write, in the form that [`super::fold`] gives; the category narrows the type.
 pub(crate) const ALIASES: &[(&str, &str, Option<&str>)] = &[
     ("activecalories", "activeEnergyBurned", None),

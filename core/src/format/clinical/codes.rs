@@ -3,6 +3,8 @@
 //! Codes and units are the metric ones of `HealthKitOnFHIR` (Stanford, MIT); the schemas are those
 //! of <https://www.openmhealth.org>. A type without a line here has no code that we know of.
 
+use crate::kind::SLEEP;
+
 /// One line of the table.
 #[derive(Debug)]
 pub(super) struct Coding {
@@ -32,8 +34,11 @@ pub(super) enum Measure {
         unit: &'static str,
         shift: usize,
     },
-    /// The name of a category, behind this prefix in HealthKit.
-    Category { prefix: &'static str },
+    /// The name of a category, behind this prefix in HealthKit, and the names that it knows.
+    Category {
+        prefix: &'static str,
+        names: &'static [&'static str],
+    },
 }
 
 /// Code and name of a category (<http://terminology.hl7.org/CodeSystem/observation-category>).
@@ -321,6 +326,7 @@ pub(super) const CODINGS: &[Coding] = &[
         loinc: None,
         measure: Measure::Category {
             prefix: "HKCategoryValueSleepAnalysis",
+            names: SLEEP,
         },
         group: ACTIVITY,
         body: Some(lasting(body(

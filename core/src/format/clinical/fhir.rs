@@ -4,7 +4,7 @@
 use super::{
     Facts, Said,
     codes::{Coding, Measure},
-    number, push_date, push_text,
+    number, plain, push_date, push_text,
 };
 
 const LOINC: &str = "http://loinc.org";
@@ -138,15 +138,19 @@ fn push_value(coding: &Coding, value: &Said<'_>, out: &mut Vec<u8>) {
             push_text("code", ucum, out);
             out.push(b'}');
         }
-        (Measure::Category { prefix }, Said::Name(name)) => {
-            let mut letters = name.chars();
-            let first = letters.next().map(|first| first.to_ascii_uppercase());
-            let code: String = prefix.chars().chain(first).chain(letters).collect();
-            out.extend_from_slice(b"\"valueCodeableConcept\":{\"coding\":[{");
-            push_text("system", APPLE, out);
-            out.push(b',');
-            push_text("code", &code, out);
-            out.extend_from_slice(b"}],");
+        (Measure::Category { prefix, names }, Said::Name(name)) => {
+            out.extend_from_slice(b"\"valueCodeableConcept\":{");
+            // Of another name nobody knows whether HealthKit has a code.
+            if names.contains(name) {
+                let mut letters = name.chars();
+                let first = letters.next().map(|first| first.to_ascii_uppercase());
+                let code: String = prefix.chars().chain(first).chain(letters).collect();
+                out.extend_from_slice(b"\"coding\":[{");
+                push_text("system", APPLE, out);
+                out.push(b',');
+                push_text("code", &code, out);
+                out.extend_from_slice(b"}],");
+            }
             push_text("text", name, out);
             out.push(b'}');
         }
@@ -158,11 +162,11 @@ fn push_value(coding: &Coding, value: &Said<'_>, out: &mut Vec<u8>) {
 }
 
 fn tail(facts: &Facts<'_>, out: &mut Vec<u8>) {
-    let shown = match (facts.source.trim(), facts.device) {
-        ("", None) => None,
-        ("", Some(device)) => Some(device.to_owned()),
-        (source, None) => Some(source.to_owned()),
-        (source, Some(device)) => Some(format!("{source} ({device})")),
+    let (source, device) = (plain(facts.source), plain(facts.device.unwrap_or_default()));
+    let shown = match (source.trim(), device.trim()) {
+        ("", "") => None,
+        (one, "") | ("", one) => Some(one.to_owned()),
+        (source, device) => Some(format!("{source} ({device})")),
     };
     if let Some(shown) = shown {
         out.extend_from_slice(b",\"device\":{");

@@ -11,7 +11,10 @@ mod fhir;
 mod number;
 mod omh;
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+};
 
 use arrow_array::Array as _;
 
@@ -19,6 +22,7 @@ use self::codes::{CODINGS, Coding, Measure};
 use super::{FormatError, json::push_text as push_string};
 use crate::{
     batch::{Columns, SampleBatch},
+    kind::Kind,
     time::push_rfc3339,
 };
 
@@ -125,9 +129,13 @@ impl Clinical {
     pub fn batch(&mut self, batch: &SampleBatch, out: &mut Vec<u8>) -> Result<(), FormatError> {
         let columns = batch.view().map_err(FormatError::encode)?;
         let kinds: Vec<Option<&str>> = columns.kind.distinct().collect();
-        let codings: Vec<Option<&Coding>> = kinds
+        // Each with the unit that the store keeps the type in.
+        let codings: Vec<Option<(&Coding, &str)>> = kinds
             .iter()
-            .map(|name| CODINGS.iter().find(|coding| Some(coding.name) == *name))
+            .map(|name| {
+                let coding = CODINGS.iter().find(|coding| Some(coding.name) == *name)?;
+                Some((coding, Kind::stored(coding.name).unit().unwrap_or_default()))
+            })
             .collect();
         for row in 0..batch.len() {
             let key = columns.kind.key(row);
@@ -135,6 +143,10 @@ impl Clinical {
             if uuid(columns.id.value(row)).is_some_and(|id| self.paired.contains(&id)) {
                 continue;
             }
+            // A unit that nobody knows is kept as it was printed: its number is none of ours.
+            let coding = coding
+                .filter(|(_, unit)| columns.unit.text(row).unwrap_or_default() == *unit)
+                .map(|(coding, _)| coding);
             let said = coding.is_some_and(|coding| self.sample(coding, &columns, row, out));
             if !said {
                 let name = key.and_then(|key| kinds.get(key).copied().flatten());
@@ -158,7 +170,8 @@ impl Clinical {
         self.written
     }
 
-    /// Types that the standard has no word for, and how many samples of each were not written.
+    /// Types that the standard has no word for (or not for that unit or value), and how many samples
+    /// of each were not written.
     pub fn left_out(&self) -> impl Iterator<Item = (&str, u64)> {
         self.left_out.iter().map(|(name, count)| (&**name, *count))
     }
@@ -181,7 +194,11 @@ impl Clinical {
                     .then(|| columns.value.value(row));
                 value.filter(|value| value.is_finite()).map(Said::Number)
             }
-            Measure::Category { .. } => columns.category.text(row).map(Said::Name),
+            Measure::Category { .. } => {
+                let name = columns.category.text(row);
+                name.filter(|name| !plain(name).trim().is_empty())
+                    .map(Said::Name)
+            }
         };
         let Some(value) = value else {
             return false;
@@ -275,16 +292,20 @@ fn uuid(text: &str) -> Option<u128> {
         .flatten()
 }
 
-/// Appends `"name":"text"`; no control characters, which both standards forbid in texts.
+/// A text without control characters, which both standards forbid.
+fn plain(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        Cow::Owned(text.chars().filter(|c| !c.is_control()).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Appends `"name":"text"`, the text [`plain`].
 fn push_text(name: &str, text: &str, out: &mut Vec<u8>) {
     push_string(name, out);
     out.push(b':');
-    if text.contains(char::is_control) {
-        let plain: String = text.chars().filter(|c| !c.is_control()).collect();
-        push_string(&plain, out);
-    } else {
-        push_string(text, out);
-    }
+    push_string(&plain(text), out);
 }
 
 /// Appends `"name":"2026-01-10T05:00:00Z"`.

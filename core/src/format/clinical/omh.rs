@@ -3,7 +3,7 @@
 use super::{
     Facts, Said,
     codes::{Body, Coding, Measure},
-    number, push_date, push_text,
+    number, plain, push_date, push_text,
 };
 
 /// Whether a value has a place: of sleep only what is sleep, not lying awake or in bed.
@@ -72,9 +72,11 @@ fn header(facts: &Facts<'_>, schema: (&str, &str), made_ms: i64, out: &mut Vec<u
     out.push(b',');
     push_text("version", schema.1, out);
     out.push(b'}');
-    if !facts.source.is_empty() {
+    let source = plain(facts.source);
+    let source = source.trim();
+    if !source.is_empty() {
         out.extend_from_slice(b",\"acquisition_provenance\":{");
-        push_text("source_name", facts.source, out);
+        push_text("source_name", source, out);
         if let Some(created_ms) = facts.created_ms {
             out.push(b',');
             push_date("source_creation_date_time", created_ms, out);

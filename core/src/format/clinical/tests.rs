@@ -1,7 +1,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::batch::{BatchBuilder, More, Row, tests::hard_samples};
+use crate::{
+    batch::{BatchBuilder, More, Row, tests::hard_samples},
+    kind::Kind,
+};
 
 const MADE_MS: i64 = 1_768_000_000_000;
 const START_MS: i64 = 1_768_021_200_000;
@@ -9,22 +12,33 @@ const START_MS: i64 = 1_768_021_200_000;
 /// A type, a number or the name of a category, and how long it lasts in milliseconds.
 type Short = (&'static str, Result<f64, &'static str>, i64);
 
+/// In the unit that the store keeps a type in.
 fn samples(rows: &[Short]) -> SampleBatch {
+    let canonical = |kind: &'static str| Kind::stored(kind).unit().unwrap_or_default();
+    samples_of(rows, &canonical, ("Ana’s \"Watch\"\u{7}", "Watch7,2"))
+}
+
+/// Also the unit of each type, and source and device of all.
+fn samples_of(
+    rows: &[Short],
+    unit: &dyn Fn(&'static str) -> &'static str,
+    (source, device): (&str, &str),
+) -> SampleBatch {
     let mut builder = BatchBuilder::new(true, 8);
     for (index, (kind, value, lasts_ms)) in rows.iter().enumerate() {
         let row = Row {
             id: [u8::try_from(index).unwrap() + 0x10; 16],
             kind: builder.kinds.add(kind),
             value: value.ok(),
-            unit: builder.units.add(""),
+            unit: builder.units.add(unit(kind)),
             start_ms: START_MS,
             end_ms: START_MS + lasts_ms,
-            source: builder.sources.add("Ana’s \"Watch\"\u{7}"),
+            source: builder.sources.add(source),
             category: value.err().map(|name| builder.categories.add(name)),
         };
         builder.push(&row);
         let more = builder.more().unwrap();
-        let (origin, device) = (more.origins.add("default"), more.devices.add("Watch7,2"));
+        let (origin, device) = (more.origins.add("default"), more.devices.add(device));
         more.push(&More {
             origin,
             device: Some(device),
@@ -296,4 +310,88 @@ fn foreign_texts_and_dates_stay_in_their_place() {
             .left_out()
             .any(|(name, count)| (name, count) == ("bloodPressure", 1))
     );
+}
+
+/// The lines of one batch, and what it left out.
+fn lines_of(standard: Standard, batch: &SampleBatch) -> (Vec<Value>, Vec<(String, u64)>) {
+    let mut clinical = Clinical::new(standard, MADE_MS);
+    let mut out = Vec::new();
+    clinical.start(&mut out);
+    clinical.batch(batch, &mut out).unwrap();
+    clinical.finish(&mut out);
+    let text = String::from_utf8(out).unwrap();
+    let values = match standard {
+        Standard::OpenMHealth => serde_json::from_str(&text).unwrap(),
+        Standard::Fhir | Standard::FhirLines => text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect(),
+    };
+    let left_out = clinical.left_out();
+    let left_out = left_out.map(|(name, count)| (name.to_owned(), count));
+    (values, left_out.collect())
+}
+
+#[test]
+fn a_number_in_a_foreign_unit_is_left_out() {
+    // A store keeps a unit that it does not know as it was printed.
+    let rows = [("weight", Ok(11.0), 0), ("heartRate", Ok(72.0), 0)];
+    let unit = |kind: &'static str| {
+        if kind == "weight" {
+            "stone"
+        } else {
+            "count/min"
+        }
+    };
+    let batch = samples_of(&rows, &unit, ("Scale", "x"));
+    for standard in [Standard::FhirLines, Standard::OpenMHealth] {
+        let (found, left_out) = lines_of(standard, &batch);
+        assert_eq!(found.len(), 1);
+        assert_eq!(left_out, [("weight".to_owned(), 1)]);
+    }
+}
+
+#[test]
+fn no_code_is_invented_for_a_category() {
+    let rows = [
+        ("sleepAnalysis", Err("snoring, 17"), 60_000),
+        ("sleepAnalysis", Err("inBed"), 60_000),
+        ("sleepAnalysis", Err(""), 60_000),
+        ("sleepAnalysis", Err(" \u{7}"), 60_000),
+    ];
+    let (found, left_out) = lines_of(Standard::FhirLines, &samples(&rows));
+    assert_eq!(
+        found[0]["valueCodeableConcept"],
+        json!({"text": "snoring, 17"})
+    );
+    assert_eq!(
+        found[1]["valueCodeableConcept"]["coding"][0]["code"],
+        "HKCategoryValueSleepAnalysisInBed"
+    );
+    assert_eq!(found.len(), 2);
+    assert_eq!(left_out, [("sleepAnalysis".to_owned(), 2)]);
+}
+
+#[test]
+fn who_wrote_it_is_never_an_empty_text() {
+    for (source, device, expected) in [
+        ("\u{7}", "\u{1b} ", None),
+        (" \u{7}", "Watch", Some("Watch")),
+        ("Scale\u{7} ", "\u{7}", Some("Scale")),
+        ("Scale", " Watch\u{7}", Some("Scale (Watch)")),
+    ] {
+        let rows = [("heartRate", Ok(72.0), 0)];
+        let batch = samples_of(&rows, &|_| "count/min", (source, device));
+        let (found, _) = lines_of(Standard::FhirLines, &batch);
+        assert_eq!(
+            found[0].get("device").map(|device| &device["display"]),
+            expected.map(Value::from).as_ref(),
+            "{source:?} {device:?}"
+        );
+        let (found, _) = lines_of(Standard::OpenMHealth, &batch);
+        let provenance = found[0]["header"].get("acquisition_provenance");
+        let name = provenance.map(|provenance| provenance["source_name"].clone());
+        let expected = source.starts_with("Scale").then(|| Value::from("Scale"));
+        assert_eq!(name, expected, "{source:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Category values: `HKCategoryValueSleepAnalysisAsleepCore` is `asleepCore`.
 
-use crate::kind::decapitalize;
+use crate::kind::{SLEEP, decapitalize};
 
 /// Families of values that several types share; else the family bears the type's name.
 const FAMILIES: &[&str] = &[
@@ -25,17 +25,7 @@ const FAMILIES: &[&str] = &[
 /// HealthKit's numbers, as old exports and other apps print them.
 const NUMBERED: &[(&str, &[&str])] = &[
     ("AppleStandHour", &["stood", "idle"]),
-    (
-        "SleepAnalysis",
-        &[
-            "inBed",
-            "asleepUnspecified",
-            "awake",
-            "asleepCore",
-            "asleepDeep",
-            "asleepREM",
-        ],
-    ),
+    ("SleepAnalysis", SLEEP),
 ];
 
 /// The value's name without its prefix. `identifier` is the type's, without its own prefix.
