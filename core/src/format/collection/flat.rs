@@ -231,18 +231,22 @@ fn workout(workout: &WorkoutRecord, lines: &Lines, out: &mut Vec<u8>) {
             .iter()
             .filter(|one| one.activity.is_none())
     };
-    let of = |kind: &str| whole().find(|one| one.kind == kind);
-    let heart_rate = |pick: fn(&StatisticRecord) -> Option<f64>| of("heartRate").and_then(pick);
-    // A workout has one distance, of its own kind: walking and running, cycling, swimming, ..
-    let distance = whole().find(|one| one.kind.starts_with("distance") && one.sum.is_some());
+    // A unit that nobody knows is kept as it was printed: its number is none of this column's.
+    let of = |kind: &str, unit: &str| whole().find(|one| one.kind == kind && one.unit == unit);
+    let heart_rate =
+        |pick: fn(&StatisticRecord) -> Option<f64>| of("heartRate", "count/min").and_then(pick);
+    // As many distances as sports: swimming, cycling, .. In part, their sum would be a wrong one.
+    let distances = whole().filter(|one| one.kind.starts_with("distance") && one.sum.is_some());
+    let metres = distances.map(|one| one.sum.filter(|_| one.unit == "m"));
+    let distance = metres.reduce(|a, b| Some(a? + b?)).flatten();
     let cells = [
         Cell::Text(&workout.id),
         Cell::Text(&workout.activity),
         Cell::Text(&workout.start_date),
         Cell::Text(&workout.end_date),
         Cell::Number(workout.duration),
-        Cell::Number(distance.and_then(|one| one.sum)),
-        Cell::Number(of("activeEnergyBurned").and_then(|one| one.sum)),
+        Cell::Number(distance),
+        Cell::Number(of("activeEnergyBurned", "kcal").and_then(|one| one.sum)),
         Cell::Number(heart_rate(|one| one.average)),
         Cell::Number(heart_rate(|one| one.minimum)),
         Cell::Number(heart_rate(|one| one.maximum)),
@@ -251,4 +255,51 @@ fn workout(workout: &WorkoutRecord, lines: &Lines, out: &mut Vec<u8>) {
         Cell::Text(&workout.origin),
     ];
     row(cells.into_iter(), lines, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The cells `duration` to `maximumHeartRate` of a workout with these numbers.
+    fn cells(statistics: &Value) -> Vec<String> {
+        let workout = json!({
+            "id": "x", "activity": "swimBikeRun", "startDate": "s", "endDate": "e", "duration": 9.5,
+            "sourceName": "Watch", "origin": "ana", "statistics": statistics, "events": [],
+            "activities": [],
+        });
+        let mut out = Vec::new();
+        Table::Workouts
+            .rows(workout.to_string().as_bytes(), &Lines::csv(b','), &mut out)
+            .unwrap();
+        let row = String::from_utf8(out).unwrap();
+        row.split(',').skip(4).take(6).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_workout_of_several_sports_has_all_its_distances() {
+        let found = cells(&json!([
+            {"type": "distanceSwimming", "unit": "m", "sum": 1500.0},
+            {"type": "distanceCycling", "unit": "m", "sum": 40_000.0},
+            {"type": "distanceCycling", "unit": "m", "sum": 40_000.0, "activity": 1},
+            {"type": "distanceWalkingRunning", "unit": "m", "sum": 10_000.5},
+            {"type": "activeEnergyBurned", "unit": "kcal", "sum": 1800.0},
+        ]));
+        assert_eq!(found, ["9.5", "51500.5", "1800", "", "", ""]);
+        assert_eq!(cells(&json!([]))[1], "");
+    }
+
+    #[test]
+    fn a_number_in_a_foreign_unit_is_no_cell() {
+        let found = cells(&json!([
+            {"type": "distanceSwimming", "unit": "m", "sum": 1500.0},
+            {"type": "distanceCycling", "unit": "furlong", "sum": 9.0},
+            {"type": "activeEnergyBurned", "unit": "BTU", "sum": 9.0},
+            {"type": "heartRate", "unit": "Hz", "average": 2.0, "minimum": 1.0, "maximum": 3.0},
+        ]));
+        // Some of the way would be a wrong distance.
+        assert_eq!(found, ["9.5", "", "", "", "", ""]);
+    }
 }
