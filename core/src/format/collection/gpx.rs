@@ -54,6 +54,8 @@ fn push_point(point: &PointRecord, out: &mut Vec<u8>) -> bool {
     ) else {
         return false;
     };
+    // GPX 1.1 writes this meridian in one way only: its longitudes end before 180.
+    let longitude = if longitude < 180.0 { longitude } else { -180.0 };
     let place = format!("<trkpt lat=\"{latitude}\" lon=\"{longitude}\">");
     out.extend_from_slice(place.as_bytes());
     number("ele", point.elevation, out);
@@ -98,4 +100,28 @@ fn element(name: &str, text: &str, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(format!("</{name}>").as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_line_has_one_name() {
+        let mut out = Vec::new();
+        for longitude in [180.0, -180.0, 179.5, 180.5] {
+            let point = PointRecord {
+                latitude: Some(-16.5),
+                longitude: Some(longitude),
+                ..PointRecord::default()
+            };
+            assert_eq!(push_point(&point, &mut out), longitude < 180.25);
+        }
+        let text = String::from_utf8(out).unwrap();
+        let found: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split("lon=\"").nth(1)?.split('"').next())
+            .collect();
+        assert_eq!(found, ["-180", "-180", "179.5"]);
+    }
 }
