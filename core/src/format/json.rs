@@ -2,6 +2,7 @@
 //! with `nextCursor` when there is more. It is [`crate::api::DataResponse`], streamed.
 
 use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 use super::{
     Encoder, End, Format, FormatError, Options,
@@ -111,17 +112,21 @@ impl Notation for Objects {
     }
 }
 
-/// What stands behind the list: how many there were, and whether there is more.
+/// The end of a list, and what stands behind it: how many there were, and whether there is more.
 pub(super) fn push_tail(end: &End, out: &mut Vec<u8>) {
-    let mut tail = serde_json::json!({
-        "count": end.count,
-        "hasMore": end.has_more,
-        "returnedCount": end.count,
-    });
-    if let (Some(cursor), Some(tail)) = (&end.next_cursor, tail.as_object_mut()) {
+    let mut tail = Map::new();
+    tail.insert("hasMore".to_owned(), end.has_more.into());
+    tail.insert("returnedCount".to_owned(), end.count.into());
+    if let Some(cursor) = &end.next_cursor {
         tail.insert("nextCursor".to_owned(), cursor.as_str().into());
     }
-    let tail = tail.to_string();
+    push_fields(tail, end.count, out);
+}
+
+/// The end of a list, and these fields of the object around it, `count` among them.
+pub(super) fn push_fields(mut tail: Map<String, Value>, count: u64, out: &mut Vec<u8>) {
+    tail.insert("count".to_owned(), count.into());
+    let tail = Value::Object(tail).to_string();
     out.extend_from_slice(b"],");
     // The rest of the outer object: without its opening brace.
     out.extend_from_slice(tail.as_bytes().get(1..).unwrap_or_default());

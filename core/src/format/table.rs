@@ -17,7 +17,7 @@ use super::{
     Format, FormatError, Options,
     arrow::stream_writer,
     csv::Lines,
-    json::push_text,
+    json::{push_fields, push_text},
     rows::{Notation, push_number},
 };
 use crate::time::push_rfc3339;
@@ -171,15 +171,7 @@ impl TableEncoder {
     ) -> Result<(), FormatError> {
         match &mut self.notation {
             Spelling::Lines(_) | Spelling::Objects => {}
-            Spelling::Document(_) => {
-                let mut tail = tail;
-                tail.insert("count".to_owned(), self.count.into());
-                let tail = Value::Object(tail).to_string();
-                out.extend_from_slice(b"],");
-                // The rest of the outer object: without its opening brace.
-                out.extend_from_slice(tail.as_bytes().get(1..).unwrap_or_default());
-                out.push(b'\n');
-            }
+            Spelling::Document(_) => push_fields(tail, self.count, out),
             Spelling::Arrow(writer) => {
                 let writer = writer
                     .as_mut()
