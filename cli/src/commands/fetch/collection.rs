@@ -133,24 +133,27 @@ pub(super) async fn pressures(
     }
 }
 
-/// Both numbers of a blood pressure, in mmHg as everywhere on the wire.
+/// Both numbers of a blood pressure, in mmHg. What else the pair has, and a number in a unit that nobody
+/// knows, stay samples of their own.
 fn pressure(record: CorrelationRecord) -> Option<Pressure> {
-    let value = |kind: &str| {
+    let number = |kind: &str| {
         let mut members = record.members.iter();
-        members.find(|member| member.kind == kind)?.value
+        members.find_map(|member| {
+            let is_ours = member.kind == kind && member.unit.as_deref() == Some("mmHg");
+            let value = member.value.filter(|_| is_ours)?;
+            Some((member.id.clone(), value))
+        })
     };
     let instant = |text: &str| time::parse(text, &jiff::tz::TimeZone::UTC, 0).ok();
+    let (systolic_id, systolic) = number("bloodPressureSystolic")?;
+    let (diastolic_id, diastolic) = number("bloodPressureDiastolic")?;
     Some(Pressure {
-        systolic: value("bloodPressureSystolic")?,
-        diastolic: value("bloodPressureDiastolic")?,
+        systolic,
+        diastolic,
         start_ms: instant(&record.start_date)?,
         end_ms: instant(&record.end_date)?,
         created_ms: record.creation_date.as_deref().and_then(instant),
-        members: record
-            .members
-            .iter()
-            .map(|member| member.id.clone())
-            .collect(),
+        members: [systolic_id, diastolic_id],
         id: record.id,
         source: record.source_name,
         device: record.device,
@@ -286,4 +289,50 @@ fn counted(collection: Collection, count: u64) -> String {
     let (one, many) = nouns(collection);
     let noun = if count == 1 { one } else { many };
     format!("{} {noun}", grouped(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A correlation of members: kind, value and unit.
+    fn correlation(members: &[(&str, f64, &str)]) -> CorrelationRecord {
+        let members: Vec<_> = members
+            .iter()
+            .enumerate()
+            .map(|(index, (kind, value, unit))| {
+                serde_json::json!({"type": kind, "id": format!("id {index}"), "value": value, "unit": unit})
+            })
+            .collect();
+        let record = serde_json::json!({
+            "id": "pair", "type": "bloodPressure", "sourceName": "Cuff", "origin": "ana",
+            "startDate": "2026-01-10T05:00:00Z", "endDate": "2026-01-10T05:00:00Z",
+            "members": members,
+        });
+        serde_json::from_value(record).unwrap()
+    }
+
+    #[test]
+    fn a_pair_takes_the_two_records_whose_numbers_it_says() {
+        let found = pressure(correlation(&[
+            ("heartRate", 61.0, "count/min"),
+            ("bloodPressureSystolic", 120.0, "mmHg"),
+            ("bloodPressureDiastolic", 79.5, "mmHg"),
+            ("bloodPressureSystolic", 133.0, "mmHg"),
+        ]))
+        .unwrap();
+        assert_eq!((found.systolic, found.diastolic), (120.0, 79.5));
+        // The others stay observations of their own.
+        assert_eq!(found.members, ["id 1", "id 2"]);
+    }
+
+    #[test]
+    fn a_pressure_in_another_unit_is_none() {
+        let systolic = ("bloodPressureSystolic", 120.0, "mmHg");
+        let foreign = ("bloodPressureDiastolic", 10.5, "kPa?");
+        assert_eq!(pressure(correlation(&[systolic, foreign])), None);
+        let ours = ("bloodPressureDiastolic", 79.5, "mmHg");
+        let found = pressure(correlation(&[foreign, systolic, ours])).unwrap();
+        assert_eq!(found.diastolic, 79.5);
+    }
 }

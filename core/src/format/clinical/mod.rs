@@ -42,8 +42,8 @@ pub enum Standard {
 pub struct Pressure {
     /// Id of the pair.
     pub id: String,
-    /// Ids of its records.
-    pub members: Vec<String>,
+    /// Ids of the two records.
+    pub members: [String; 2],
     /// Start, milliseconds UTC.
     pub start_ms: i64,
     /// End, same unit.

@@ -93,7 +93,7 @@ fn resources(standard: Standard, pairs: &[Pressure], rows: &[Short]) -> Vec<Valu
 fn pair() -> Pressure {
     Pressure {
         id: "99999999-9999-9999-9999-999999999999".to_owned(),
-        members: vec![
+        members: [
             "10101010-1010-1010-1010-101010101010".to_owned(),
             "11111111-1111-1111-1111-111111111111".to_owned(),
         ],
