@@ -102,11 +102,11 @@ fn codes_of(picture: &DynamicImage) -> BTreeSet<String> {
     let grey = picture.to_luma8();
     let mut codes = codes_both_ways(&grey);
     if codes.is_empty() && grey.width().max(grey.height()) > COMFORTABLE_SIDE {
-        let small = picture
-            .thumbnail(COMFORTABLE_SIDE, COMFORTABLE_SIDE)
-            .to_luma8();
-        codes = codes_both_ways(&small);
-        wipe(small.into());
+        let small = picture.thumbnail(COMFORTABLE_SIDE, COMFORTABLE_SIDE);
+        let small_grey = small.to_luma8();
+        codes = codes_both_ways(&small_grey);
+        wipe(small_grey.into());
+        wipe(small);
     }
     wipe(grey.into());
     codes
