@@ -27,6 +27,15 @@ const NOT_HERE: &[(&str, &str)] = &[
 /// A cursor of a store that is not this one.
 const ELSEWHERE: &str = "?after=02000000000000000100000000000000000000000000000000af5570f5a1810b7a";
 
+/// What the demo export has none of: no line comes.
+const NOT_IN_DEMO: &[Collection] = &[
+    Collection::Audiograms,
+    Collection::Clinical,
+    Collection::Ecg,
+    Collection::Moods,
+    Collection::Prescriptions,
+];
+
 struct Call<'a> {
     status: &'a str,
     method: &'a str,
@@ -113,9 +122,10 @@ impl Checker {
             }
             _ => return,
         };
-        // Of what the demo export has none of, no line comes.
-        let may_be_empty = Collection::of_path(path).is_some();
-        assert!(!documents.is_empty() || may_be_empty, "{place}");
+        let collection = Collection::of_path(path);
+        let is_none = collection.is_some_and(|collection| NOT_IN_DEMO.contains(&collection));
+        let is_lines = media == "application/x-ndjson";
+        assert_eq!(documents.is_empty(), is_none && is_lines, "{place}");
         for document in documents {
             let value = serde_json::from_str(document)
                 .unwrap_or_else(|error| panic!("{place}: {error}: {document}"));
@@ -174,7 +184,8 @@ fn every_documented_answer_is_given() {
             "post",
             "/api/v1/health/data",
             "",
-            &["-H", "Content-Type: text/plain", "-d", "{}"],
+            // No body: curl 7 takes an answer that comes before its body has left for a broken stream.
+            &["-H", "Content-Type: text/plain"],
         ),
         call(
             "200",
@@ -269,7 +280,7 @@ fn every_documented_answer_is_given() {
     }
     for call in [
         call("423", "get", "/api/v1/health/types", "", &[]),
-        call("423", "post", "/api/v1/health/data", "", &body(RANGE)),
+        call("423", "post", "/api/v1/health/data", "", &[]),
         call("423", "get", "/api/v1/samples", "", &[]),
         call("423", "get", "/api/v1/aggregates", "", &[]),
         call("423", "get", "/api/v1/changes", "", &[]),
