@@ -43,7 +43,7 @@ def measure(folder, records, rounds):
             os.makedirs(home)
             env = dict(os.environ, HEALTHSYNC_SERVER_HOME=os.path.join(home, 'server'))
             if unzip:
-                reading.run(['sh', '-c', 'unzip -p "$0" "*/export.xml" | wc -c', archive])
+                reading.run(['sh', '-c', 'unzip -p "$0" | wc -c', archive])
             first.run([host, 'import', archive], env=env)
             again.run([host, 'import', archive], env=env)
             for name, run, bin_ in peers:
