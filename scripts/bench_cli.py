@@ -2,7 +2,7 @@
 short command takes, how large it is. Measured is what is given away: the profile `dist`."""
 import json, os, shutil, statistics, subprocess, tempfile, time
 
-from server_with_pair import Server
+from server_with_pair import Server, enrol, new_passphrase
 
 # What `--version` may take of the processor beyond `true`, seconds; what a program may weigh, bytes.
 START, SIZE = 0.005, 20_000_000
@@ -21,35 +21,12 @@ def spent(command, env=None):
     return seconds, usage.ru_utime + usage.ru_stime, said
 
 
-def event(process, name):
-    for line in process.stdout:
-        told = json.loads(line)
-        if told['event'] == name:
-            return told
-        if told['event'] == 'error':
-            raise SystemExit(line)
-    raise SystemExit('%r did not come' % name)
-
-
-def enrol(folder, server, home):
-    """Pairs the real client with the running server, as two people would; the environment of its commands."""
+def enrolled(folder, server, home):
+    """The environment of a client that is paired with the running server."""
     passphrase = os.path.join(home, 'client-passphrase')
-    with os.fdopen(os.open(passphrase, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as file:
-        file.write(os.urandom(16).hex() + '\n')
+    new_passphrase(passphrase)
     env = dict(os.environ, HEALTHSYNC_HOME=os.path.join(home, 'client'), HEALTHSYNC_PASSPHRASE_FILE=passphrase)
-    pipes = {'text': True, 'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE, 'stderr': subprocess.DEVNULL}
-    window = subprocess.Popen([server.host, 'pair', '--json'], env=server.env, **pipes)
-    text = event(window, 'window')['text']
-    scan = subprocess.Popen([os.path.join(folder, 'healthsync'), 'scan', '--text', '-', '--key-store', 'file', '--json'],
-                            env=env, **pipes)
-    scan.stdin.write(text + '\n')
-    scan.stdin.close()
-    digits = event(scan, 'digits')['digits']
-    event(window, 'digits-wanted')
-    subprocess.run([server.host, 'approve', digits], env=server.env, check=True, capture_output=True)
-    for process in (scan, window):
-        event(process, 'paired')
-        process.wait()
+    enrol(server.host, server.env, os.path.join(folder, 'healthsync'), env)
     return env
 
 
@@ -80,7 +57,7 @@ def measure(folder, tools, runs, say):
     if not curl:
         say('curl is missing (apt-get install curl): left out')
     with tempfile.TemporaryDirectory(prefix='healthsync-bench.') as home, Server(folder, home, tools) as server:
-        env = enrol(folder, server, home)
+        env = enrolled(folder, server, home)
         ask = [curl, '--silent', '--show-error', '--fail', '--cacert', server.pem('ca'), '--cert', server.pem('client'),
                '--key', server.key('client'), '--resolve', '%s:%d:127.0.0.1' % (server.name, server.port),
                'https://%s:%d/api/v1/status' % (server.name, server.port)]

@@ -1,6 +1,6 @@
 """The part of scripts/bench about fetching everything: over mutual TLS, beside sqlite3 on the same rows without
 a network, and beside nginx and curl with the finished file."""
-import csv, os, shutil, subprocess, tempfile, time
+import contextlib, csv, os, shutil, subprocess, tempfile, time
 
 from bench_tools import (Nginx, Pair, RATIOS, Series, TIMES, cpu, curl, exported, found, machine, quotients, say, status, verdict)
 from server_with_pair import Server
@@ -44,8 +44,8 @@ def measure(folder, records, rounds):
     """The section of docs/benchmarks.md."""
     sqlite3, nginx = found('sqlite3'), found('nginx') if found('curl') else None
     work = tempfile.mkdtemp(prefix='healthsync-bench.')
-    pair = None
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, work, ignore_errors=True)
         archive = exported(work, records)
         shutil.rmtree(os.path.join(work, 'apple_health_export'), ignore_errors=True)
         home = os.path.join(work, 'home')
@@ -53,7 +53,7 @@ def measure(folder, records, rounds):
         env = dict(os.environ, HEALTHSYNC_SERVER_HOME=os.path.join(home, 'server'))
         subprocess.run([os.path.join(folder, 'healthsync-server'), 'import', archive], env=env, check=True, capture_output=True)
         os.remove(archive)
-        pair = Pair(folder, home)
+        pair = stack.enter_context(Pair(folder, home))
         time.sleep(1)
         idle, before = status(pair.server.pid, 'VmRSS') / 2**20, cpu([pair.server.pid])
         time.sleep(WATCHED)
@@ -65,36 +65,30 @@ def measure(folder, records, rounds):
         rows = None
         at = lambda name: os.path.join(work, name)
         os.makedirs(at('peer'))
-        with Server(folder, at('peer')) as other:
-            with_peer = Nginx(nginx, other, at('nginx')) if nginx else None
-            for number in range(rounds):
-                say('fetch, round %d of %d' % (number + 1, rounds))
-                for name, series in ours.items():
-                    out = at('ours.' + name)
-                    if os.path.exists(out):
-                        os.remove(out)
-                    series.run([pair.client, 'fetch', '--all', '--format', name, '--output', out], env=pair.env)
-                    if with_peer:
-                        ready = os.path.join(with_peer.home, 'files', 'all.' + name)
-                        if number == 0:
-                            shutil.copyfile(out, ready)
-                        theirs[name].run(curl(other, with_peer.port, '/files/all.' + name, '-o', at('theirs.' + name)))
-                        os.remove(at('theirs.' + name))
-                if sqlite3:
-                    with open(at('sqlite.csv'), 'wb') as out:
-                        local.run([sqlite3, '-readonly', '-csv', '-header', os.path.join(home, 'server', 'health.db'), SAME_TEXT], stdout=out)
-                    if rows is None:
-                        rows = same_rows(at('ours.csv'), at('sqlite.csv'))
-                        say('  both wrote the same %d rows' % rows)
-                    os.remove(at('sqlite.csv'))
-            if with_peer:
-                with_peer.__exit__()
+        other = stack.enter_context(Server(folder, at('peer')))
+        with_peer = stack.enter_context(Nginx(nginx, other, at('nginx'))) if nginx else None
+        for number in range(rounds):
+            say('fetch, round %d of %d' % (number + 1, rounds))
+            for name, series in ours.items():
+                out = at('ours.' + name)
+                if os.path.exists(out):
+                    os.remove(out)
+                series.run([pair.client, 'fetch', '--all', '--format', name, '--output', out], env=pair.env)
+                if with_peer:
+                    ready = os.path.join(with_peer.home, 'files', 'all.' + name)
+                    if number == 0:
+                        shutil.copyfile(out, ready)
+                    theirs[name].run(curl(other, with_peer.port, '/files/all.' + name, '-o', at('theirs.' + name)))
+                    os.remove(at('theirs.' + name))
+            if sqlite3:
+                with open(at('sqlite.csv'), 'wb') as out:
+                    local.run([sqlite3, '-readonly', '-csv', '-header', os.path.join(home, 'server', 'health.db'), SAME_TEXT], stdout=out)
+                if rows is None:
+                    rows = same_rows(at('ours.csv'), at('sqlite.csv'))
+                    say('  both wrote the same %d rows' % rows)
+                os.remove(at('sqlite.csv'))
         sizes = ', '.join('%s %.0f MB' % (name, os.path.getsize(at('ours.' + name)) / 1e6) for name in ours)
         peak = pair.peak() / 2**20
-    finally:
-        if pair:
-            pair.close()
-        shutil.rmtree(work, ignore_errors=True)
 
     lines = TIMES + [series.row() for series in (*ours.values(), local, *theirs.values()) if series.seconds] + [''] + RATIOS + [
         verdict('`sqlite3 -csv` / fetch as CSV', quotients(local, ours['csv']), least=4, goal=8)]

@@ -1,5 +1,5 @@
 """The part of scripts/bench about growth: what doubles when the records double, and what does not."""
-import os, shutil, statistics, subprocess, tempfile
+import contextlib, os, shutil, statistics, subprocess, tempfile
 
 from bench_tools import Pair, Series, exported, machine, say
 
@@ -11,8 +11,8 @@ def measure(folder, sizes):
     rows = []
     for records in sizes:
         work = tempfile.mkdtemp(prefix='healthsync-bench.')
-        pair = None
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(shutil.rmtree, work, ignore_errors=True)
             archive = exported(work, records)
             shutil.rmtree(os.path.join(work, 'apple_health_export'), ignore_errors=True)
             home = os.path.join(work, 'home')
@@ -21,7 +21,7 @@ def measure(folder, sizes):
             imported, whole, day = Series('import of %d' % records), Series('fetch of everything'), Series('fetch of one day')
             imported.run([os.path.join(folder, 'healthsync-server'), 'import', archive], env=env)
             os.remove(archive)
-            pair = Pair(folder, home)
+            pair = stack.enter_context(Pair(folder, home))
             last = subprocess.run([pair.client, 'fetch', '--all', '--types', 'steps', '--format', 'csv'], env=pair.env, check=True,
                                   capture_output=True, text=True).stdout.splitlines()[-1].split(',')[4][:10]
             for _ in range(TIMES):
@@ -32,10 +32,6 @@ def measure(folder, sizes):
                     series.run([pair.client, 'fetch', *words, '--format', 'csv', '--output', out], env=pair.env)
             rows.append((records, *(statistics.median(series.seconds) for series in (imported, whole, day)),
                          imported.peak / 2**20, pair.peak() / 2**20))
-        finally:
-            if pair:
-                pair.close()
-            shutil.rmtree(work, ignore_errors=True)
     lines = ['| records | import | a million records | fetch of everything | a million records | fetch of one day | peak of the import | peak of the server |',
              '|--:|--:|--:|--:|--:|--:|--:|--:|']
     for records, imported, whole, day, peak, server in rows:

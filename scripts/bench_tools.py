@@ -1,8 +1,9 @@
 """What the parts of scripts/bench have in common: running and timing programs, ratios, peers from PyPI, a pair
 of our own programs, and nginx with the certificates of a pair."""
-import json, os, platform, shutil, signal, socket, statistics, subprocess, sys, time
+import os, platform, shutil, socket, statistics, subprocess, sys, time
 
-from server_with_pair import ROOT, TARGET
+import server_with_pair
+from server_with_pair import ROOT, TARGET, Failed, stop
 
 TOOLS = os.path.join(TARGET, 'tools')
 
@@ -22,10 +23,6 @@ def timed(command, env=None, stdout=None):
     if child.returncode:
         raise Failed('%s failed (%d): %s' % (command, child.returncode, errors.decode(errors='replace')[-2000:]))
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
-
-
-class Failed(Exception):
-    """A program did not do what is measured."""
 
 
 class Series:
@@ -129,45 +126,8 @@ def cpu(pids):
     return ticks / os.sysconf('SC_CLK_TCK')
 
 
-class Pair:
-    """A server with the store in `home`, and a client that is paired with it by the real programs."""
-
-    def __init__(self, programs, home):
-        self.env = dict(os.environ, HEALTHSYNC_SERVER_HOME=os.path.join(home, 'server'),
-                        HEALTHSYNC_HOME=os.path.join(home, 'client'), XDG_RUNTIME_DIR=os.path.join(home, 'run'),
-                        HEALTHSYNC_PASSPHRASE_FILE=os.path.join(home, 'passphrase'))
-        os.makedirs(self.env['XDG_RUNTIME_DIR'], mode=0o700, exist_ok=True)
-        mine = os.open(self.env['HEALTHSYNC_PASSPHRASE_FILE'], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(mine, 'w') as file:
-            file.write(os.urandom(16).hex() + '\n')
-        self.host, self.client = (os.path.join(programs, name) for name in ('healthsync-server', 'healthsync'))
-        self.server = self.open(self.host, 'start', '--listen', '127.0.0.1:0', '--key-store', 'file', '--no-mdns')
-        self.wait(self.server, 'listening')
-        window = self.open(self.host, 'pair')
-        text = self.wait(window, 'window')['text']
-        scan = self.open(self.client, 'scan', '--text', '-', '--key-store', 'file')
-        scan.stdin.write(text + '\n')
-        scan.stdin.close()
-        digits = self.wait(scan, 'digits')['digits']
-        self.wait(window, 'digits-wanted')
-        subprocess.run([self.host, 'approve', digits], env=self.env, check=True, capture_output=True)
-        for process in (window, scan):
-            self.wait(process, 'paired')
-            process.wait()
-
-    def open(self, *command):
-        return subprocess.Popen([*command, '--json'], env=self.env, text=True, stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-
-    @staticmethod
-    def wait(process, event):
-        for line in process.stdout:
-            told = json.loads(line)
-            if told['event'] == event:
-                return told
-            if told['event'] == 'error':
-                raise Failed(line)
-        raise Failed('%r did not come' % event)
+class Pair(server_with_pair.Pair):
+    """One whose server is watched."""
 
     def forget_peak(self):
         """The peak so far was that of opening the key store (Argon2 asks for 64 MiB): begin anew."""
@@ -176,10 +136,6 @@ class Pair:
 
     def peak(self):
         return status(self.server.pid, 'VmHWM')
-
-    def close(self):
-        self.server.send_signal(signal.SIGTERM)
-        self.server.wait()
 
 
 NGINX = '''daemon off; worker_processes 1; pid %(home)s/nginx.pid; error_log %(home)s/nginx.log crit;
@@ -218,6 +174,13 @@ class Nginx:
         # As root, nginx would leave its rights and could not read what is ours alone.
         user = ['-g', 'user root;'] if os.getuid() == 0 else []
         self.process = subprocess.Popen([program, '-c', config, '-p', home, *user], stderr=subprocess.DEVNULL)
+        try:
+            self.wait()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def wait(self):
         for _ in range(200):
             try:
                 socket.create_connection(('127.0.0.1', self.port), 1).close()
@@ -234,8 +197,7 @@ class Nginx:
         return self
 
     def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
+        stop(self.process)
 
 
 def curl(server, port, path, *more):

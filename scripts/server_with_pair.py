@@ -1,6 +1,7 @@
-"""A server on loopback with one pair whose certificates and keys are in files; for scripts/testssl and
-scripts/bench. Everything is in a folder that goes away."""
-import base64, json, os, signal, subprocess, sys
+"""Our real programs on loopback, in a folder that goes away: a server with one pair whose certificates and keys are
+in files (Server), and a server and a client that were paired as two people would (Pair). For scripts/testssl,
+scripts/bench and scripts/readers."""
+import base64, contextlib, json, os, signal, subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.path.abspath(os.environ.get('CARGO_TARGET_DIR') or os.path.join(ROOT, 'target'))
@@ -29,14 +30,106 @@ def given_away():
     return os.path.join(TARGET, 'dist'), os.path.join(TARGET, 'debug')
 
 
+class Failed(SystemExit):
+    """A program did not do what was asked of it; a script that does not catch it ends and says so."""
+
+
+def event(process, name):
+    """The next event of that name; an error ends the waiting."""
+    for line in process.stdout:
+        told = json.loads(line)
+        if told.get('event') == name:
+            return told
+        if told.get('event') == 'error':
+            raise Failed(line.strip())
+    raise Failed('%r did not come' % name)
+
+
+def stop(process):
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    process.wait()
+
+
+def begin(*command, env):
+    """A program whose events are read."""
+    return subprocess.Popen([*command, '--json'], env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL)
+
+
+def serve(host, env):
+    """The running server, and the event that says where it listens."""
+    process = begin(host, 'start', '--listen', '127.0.0.1:0', '--key-store', 'file', '--no-mdns', env=env)
+    try:
+        return process, event(process, 'listening')
+    except BaseException:
+        stop(process)
+        raise
+
+
+def enrol(host, host_env, client, env):
+    """Pairs the client with the running server, as two people would."""
+    with contextlib.ExitStack() as stack:
+        window = begin(host, 'pair', env=host_env)
+        stack.callback(stop, window)
+        text = event(window, 'window')['text']
+        scan = begin(client, 'scan', '--text', '-', '--key-store', 'file', env=env)
+        stack.callback(stop, scan)
+        scan.stdin.write(text + '\n')
+        scan.stdin.close()
+        digits = event(scan, 'digits')['digits']
+        event(window, 'digits-wanted')
+        approved = subprocess.run([host, 'approve', digits], env=host_env, capture_output=True, text=True)
+        if approved.returncode:
+            raise Failed(approved.stderr.strip())
+        for process in (scan, window):
+            event(process, 'paired')
+            process.stdout.read()
+            if process.wait():
+                raise Failed('the pairing failed')
+
+
+def new_passphrase(path):
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as file:
+        file.write(os.urandom(16).hex() + '\n')
+
+
+class Pair:
+    """A server with the store in `home`/server, and a client that is paired with it by the real programs; `with`
+    stops the server."""
+
+    def __init__(self, programs, home):
+        self.home = home
+        self.host, self.client = (os.path.join(programs, name) for name in ('healthsync-server', 'healthsync'))
+        self.env = dict(os.environ, HOME=home, HEALTHSYNC_SERVER_HOME=os.path.join(home, 'server'),
+                        HEALTHSYNC_HOME=os.path.join(home, 'client'), XDG_RUNTIME_DIR=os.path.join(home, 'run'),
+                        HEALTHSYNC_PASSPHRASE_FILE=os.path.join(home, 'passphrase'), NO_COLOR='1', TZ='UTC')
+        os.makedirs(self.env['XDG_RUNTIME_DIR'], mode=0o700, exist_ok=True)
+        new_passphrase(self.env['HEALTHSYNC_PASSPHRASE_FILE'])
+        self.server, _ = serve(self.host, self.env)
+        try:
+            enrol(self.host, self.env, self.client, self.env)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        stop(self.server)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
 class Server:
     """Made by the library's pairing, served by the real program; `with` stops it."""
 
     def __init__(self, folder, home, tools=None):
         self.data, self.files = os.path.join(home, 'data'), os.path.join(home, 'pair')
         passphrase = os.path.join(home, 'passphrase')
-        with os.fdopen(os.open(passphrase, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as file:
-            file.write(os.urandom(16).hex() + '\n')
+        new_passphrase(passphrase)
         subprocess.run([os.path.join(tools or folder, 'examples', 'pair_files'), self.data, passphrase, self.files], check=True)
         with open(os.path.join(self.files, 'name')) as file:
             self.name = file.read()
@@ -49,15 +142,8 @@ class Server:
         os.makedirs(run, mode=0o700)
         self.host = os.path.join(folder, 'healthsync-server')
         self.env = dict(os.environ, HEALTHSYNC_SERVER_HOME=self.data, XDG_RUNTIME_DIR=run, HEALTHSYNC_PASSPHRASE_FILE=passphrase)
-        self.process = subprocess.Popen(
-            [self.host, 'start', '--listen', '127.0.0.1:0', '--key-store', 'file', '--no-mdns', '--json'], env=self.env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL)
-        for line in self.process.stdout:
-            told = json.loads(line)
-            if told['event'] == 'listening':
-                self.port = told['port']
-                return
-        sys.exit('healthsync-server did not start')
+        self.process, told = serve(self.host, self.env)
+        self.port = told['port']
 
     def pem(self, whose):
         return os.path.join(self.files, whose + '.pem')
@@ -79,5 +165,4 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
+        stop(self.process)
