@@ -221,16 +221,9 @@ BEGIN
   INSERT INTO history VALUES (new.seq, randomblob(16));
 END;
 
--- What a deleted sample was, for those who may see some categories only.
-CREATE TABLE departed (
-  id          BLOB    PRIMARY KEY,
-  start_ms    INTEGER NOT NULL,
-  category_id INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE TRIGGER sample_departed BEFORE DELETE ON sample
-BEGIN
-  INSERT OR REPLACE INTO departed VALUES (old.id, old.start_ms, old.category_id);
-END;
+-- What a sample was when it was deleted, for those who may see some categories only.
+ALTER TABLE tombstone ADD COLUMN start_ms INTEGER;
+ALTER TABLE tombstone ADD COLUMN category_id INTEGER;
 
 -- What the category of a sample was before the write at this place.
 CREATE TABLE recategorized (

@@ -43,8 +43,8 @@ impl Page<'_> {
 
     /// A deletion, as far as it was visible before.
     pub(super) fn tombstone(&mut self, seq: i64) -> Result<(), StoreError> {
-        let sql = "SELECT t.id, t.kind_id, t.origin_id, t.noun, d.start_ms, d.category_id
-                   FROM tombstone t LEFT JOIN departed d ON d.id = t.id WHERE t.seq = ?1";
+        let sql = "SELECT id, kind_id, origin_id, noun, start_ms, category_id
+                   FROM tombstone WHERE seq = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([seq])?;
         let Some(row) = rows.next()? else {

@@ -14,6 +14,10 @@ type Kept = BTreeMap<String, (String, Option<String>)>;
 type Row = (u32, &'static str, &'static str);
 
 fn import(store: &mut Store, origin: &str, rows: &[Row]) {
+    import_with(store, origin, rows, &ImportOptions::default());
+}
+
+fn import_with(store: &mut Store, origin: &str, rows: &[Row], options: &ImportOptions) {
     let mut export = "<HealthData><ExportDate value=\"2026-02-01 08:00:00 +0000\"/>".to_owned();
     for (day, kind, value) in rows {
         let (kind, value) = match *kind {
@@ -40,15 +44,8 @@ fn import(store: &mut Store, origin: &str, rows: &[Row]) {
          <WorkoutEvent type=\"HKWorkoutEventTypePause\" date=\"2026-01-01 08:10:00 +0000\"/>\
          </Workout></HealthData>",
     );
-    let options = ImportOptions::default();
     store
-        .import(
-            origin,
-            &mut Cursor::new(export),
-            None,
-            &options,
-            &mut |_| (),
-        )
+        .import(origin, &mut Cursor::new(export), None, options, &mut |_| ())
         .unwrap();
 }
 
@@ -208,8 +205,8 @@ fn deletions_are_told_to_those_who_saw() {
             .connection
             .execute_batch(&format!(
                 "UPDATE counter SET seq = seq + 1;
-                 INSERT INTO tombstone (seq, kind_id, id, noun, origin_id)
-                 SELECT counter.seq, kind_id, sample.id, 'sample', origin_id
+                 INSERT INTO tombstone
+                 SELECT counter.seq, kind_id, sample.id, 'sample', origin_id, start_ms, category_id
                  FROM sample, counter WHERE kind_id = (SELECT id FROM kind WHERE name = '{kind}')
                  ORDER BY start_ms LIMIT 1;
                  DELETE FROM sample WHERE id IN (SELECT id FROM tombstone);"
@@ -236,6 +233,68 @@ fn deletions_are_told_to_those_who_saw() {
         assert_eq!(page.batch.len(), told[index], "{index}");
         apply(kept, &page.batch);
         assert_eq!(kept.len(), left[index], "{index}");
+    }
+}
+
+/// The second life of a sample says nothing of the first: each deletion is told to those who saw what
+/// was deleted then.
+#[test]
+fn each_deletion_is_judged_by_what_was_deleted() {
+    let mut store = Store::in_memory().unwrap();
+    let scopes = [query(&["sleepREM"], &[]), query(&["sleepInBed"], &[])];
+    import(&mut store, "ana", WEEK);
+    let mut replicas = scopes.map(|query| {
+        let mut kept = Kept::new();
+        let (position, _) = follow(&store, &query, &mut kept);
+        assert_eq!(count(&kept, "sample"), 1);
+        (query, kept, position)
+    });
+    let prune = ImportOptions {
+        prune: Some(crate::store::Consent::new(|_| true)),
+        ..ImportOptions::default()
+    };
+    let steps: Vec<Row> = WEEK
+        .iter()
+        .copied()
+        .filter(|row| row.1 == "steps")
+        .collect();
+    import_with(&mut store, "ana", &steps, &prune);
+    import(&mut store, "ana", &[(1, "sleep", "InBed")]);
+    import_with(&mut store, "ana", &steps, &prune);
+    for (query, kept, position) in &mut replicas {
+        query.after = Some(*position);
+        follow(&store, query, kept);
+        assert!(kept.is_empty(), "{kept:?}");
+    }
+}
+
+#[test]
+fn the_end_of_a_correlation_is_told() {
+    let mut store = Store::in_memory().unwrap();
+    import(&mut store, "ana", WEEK);
+    let sql = "INSERT INTO kind (name, unit) VALUES ('bloodPressure', '');
+               UPDATE counter SET seq = seq + 1;
+               INSERT INTO correlation (id, seq, origin_id, kind_id, start_ms, end_ms, source_id)
+               SELECT randomblob(16), seq, 1, kind.id, 0, 0, 1 FROM counter, kind
+               WHERE kind.name = 'bloodPressure'";
+    store.connection.execute_batch(sql).unwrap();
+    let numbers = ["bloodPressureSystolic", "bloodPressureDiastolic"];
+    let scopes = [query(&[], &[]), query(&numbers, &[])];
+    let mut replicas = scopes.map(|query| {
+        let mut kept = Kept::new();
+        let (position, _) = follow(&store, &query, &mut kept);
+        assert_eq!(count(&kept, "correlation"), 1);
+        (query, kept, position)
+    });
+    let prune = ImportOptions {
+        prune: Some(crate::store::Consent::new(|_| true)),
+        ..ImportOptions::default()
+    };
+    import_with(&mut store, "ana", WEEK, &prune);
+    for (query, kept, position) in &mut replicas {
+        query.after = Some(*position);
+        follow(&store, query, kept);
+        assert_eq!(count(kept, "correlation"), 0);
     }
 }
 
@@ -438,8 +497,9 @@ fn copies_follow_random_histories() {
                 2 => {
                     let sql = format!(
                         "UPDATE counter SET seq = seq + 1;
-                         INSERT INTO tombstone (seq, kind_id, id, noun, origin_id)
-                         SELECT counter.seq, kind_id, sample.id, 'sample', origin_id
+                         INSERT INTO tombstone
+                         SELECT counter.seq, kind_id, sample.id, 'sample', origin_id, start_ms,
+                                category_id
                          FROM sample, counter ORDER BY sample.id DESC LIMIT 1 OFFSET {0};
                          DELETE FROM sample WHERE id IN
                            (SELECT tombstone.id FROM tombstone JOIN counter USING (seq));",

@@ -29,16 +29,25 @@ pub(super) struct Deleted {
     pub(super) documents: BTreeMap<Noun, u64>,
 }
 
-/// A row that is to go: its table's row number, its id and its noun.
+/// A row that is to go, and its number in its table.
 struct Doomed {
     row: i64,
+    grave: Grave,
+}
+
+/// What is kept of a row: enough to tell those of its end who saw it.
+struct Grave {
     id: Id,
     noun: String,
+    /// Of samples and correlations.
+    kind_id: Option<i64>,
+    start_ms: i64,
+    category_id: Option<i64>,
 }
 
 const MAKE_DOOMED: &str = "
 DROP TABLE IF EXISTS temp.doomed;
-CREATE TEMP TABLE doomed (kind_id INTEGER, start_ms INTEGER, id BLOB)";
+CREATE TEMP TABLE doomed (kind_id INTEGER, start_ms INTEGER, id BLOB, category_id INTEGER)";
 
 impl Ingest<'_> {
     /// Whether this file may prune; looked at before anything of it is written down as the newest.
@@ -107,13 +116,13 @@ impl Ingest<'_> {
         ] {
             let mut delete =
                 transaction.prepare(&format!("DELETE FROM {table} WHERE {table}_id = ?1"))?;
-            for Doomed { row, id, noun } in doomed {
-                self.bury(None, id, &noun)?;
+            for Doomed { row, grave } in doomed {
+                self.bury(&grave)?;
                 if table == "workout" {
                     self.release(row)?;
                 }
                 delete.execute([row])?;
-                if let Ok(noun) = noun.parse() {
+                if let Ok(noun) = grave.noun.parse() {
                     *deleted.documents.entry(noun).or_default() += 1;
                 }
             }
@@ -126,9 +135,10 @@ impl Ingest<'_> {
         self.transaction.execute_batch(MAKE_DOOMED)?;
         let mut note = self
             .transaction
-            .prepare("INSERT INTO temp.doomed VALUES (?1, ?2, ?3)")?;
+            .prepare("INSERT INTO temp.doomed VALUES (?1, ?2, ?3, ?4)")?;
         let mut all = self.transaction.prepare(
-            "SELECT kind_id, start_ms, id, row FROM sample WHERE origin_id = ?1 AND format_id = ?2",
+            "SELECT kind_id, start_ms, id, row, category_id FROM sample
+             WHERE origin_id = ?1 AND format_id = ?2",
         )?;
         let mut rows = all.query([self.origin_id, self.format_id])?;
         let (mut doomed, mut of) = (0, 0);
@@ -136,8 +146,9 @@ impl Ingest<'_> {
             of += 1;
             if !self.samples.met.contains(row.get(3)?) {
                 doomed += 1;
-                let id: Id = row.get(2)?;
-                note.execute(params![row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, id])?;
+                let (kind_id, start_ms): (i64, i64) = (row.get(0)?, row.get(1)?);
+                let (id, category_id): (Id, Option<i64>) = (row.get(2)?, row.get(4)?);
+                note.execute(params![kind_id, start_ms, id, category_id])?;
             }
         }
         Ok((doomed, of))
@@ -145,14 +156,21 @@ impl Ingest<'_> {
 
     fn delete_samples(&mut self) -> Result<(), StoreError> {
         let transaction = self.transaction;
-        let mut doomed = transaction.prepare("SELECT kind_id, start_ms, id FROM temp.doomed")?;
+        let mut doomed =
+            transaction.prepare("SELECT kind_id, start_ms, id, category_id FROM temp.doomed")?;
         let mut delete = transaction
             .prepare("DELETE FROM sample WHERE kind_id = ?1 AND start_ms = ?2 AND id = ?3")?;
         let mut counts: HashMap<i64, i64> = HashMap::new();
         let mut rows = doomed.query([])?;
         while let Some(row) = rows.next()? {
             let (kind_id, start_ms, id): (i64, i64, Id) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            self.bury(Some(kind_id), id, "sample")?;
+            self.bury(&Grave {
+                id,
+                noun: "sample".to_owned(),
+                kind_id: Some(kind_id),
+                start_ms,
+                category_id: row.get(3)?,
+            })?;
             delete.execute(params![kind_id, start_ms, id])?;
             *counts.entry(kind_id).or_default() += 1;
         }
@@ -171,8 +189,15 @@ impl Ingest<'_> {
         table: &str,
         matcher: &Matcher<T>,
     ) -> Result<(Vec<Doomed>, u64), StoreError> {
-        let sql =
-            format!("SELECT {table}_id, id FROM {table} WHERE origin_id = ?1 AND format_id = ?2");
+        // Of a correlation its type says who may know of it.
+        let kind = match table {
+            "correlation" => "kind_id",
+            _ => "NULL",
+        };
+        let sql = format!(
+            "SELECT {table}_id, id, start_ms, {kind} FROM {table}
+             WHERE origin_id = ?1 AND format_id = ?2"
+        );
         let mut all = self.transaction.prepare(&sql)?;
         let mut rows = all.query([self.origin_id, self.format_id])?;
         let (mut doomed, mut of) = (Vec::new(), 0);
@@ -180,8 +205,16 @@ impl Ingest<'_> {
             of += 1;
             let (row, id) = (found.get(0)?, found.get(1)?);
             if !matcher.holds(row, id) {
-                let noun = table.to_owned();
-                doomed.push(Doomed { row, id, noun });
+                doomed.push(Doomed {
+                    row,
+                    grave: Grave {
+                        id,
+                        noun: table.to_owned(),
+                        kind_id: found.get(3)?,
+                        start_ms: found.get(2)?,
+                        category_id: None,
+                    },
+                });
             }
         }
         Ok((doomed, of))
@@ -191,7 +224,8 @@ impl Ingest<'_> {
     /// do those of nouns that only a later version of this program knows. That is told.
     fn doomed_documents(&mut self) -> Result<(Vec<Doomed>, u64), StoreError> {
         let mut all = self.transaction.prepare(
-            "SELECT document_id, id, noun FROM document WHERE origin_id = ?1 AND format_id = ?2",
+            "SELECT document_id, id, noun, start_ms FROM document
+             WHERE origin_id = ?1 AND format_id = ?2",
         )?;
         let mut rows = all.query([self.origin_id, self.format_id])?;
         let (mut doomed, mut of) = (Vec::new(), 0);
@@ -208,7 +242,16 @@ impl Ingest<'_> {
                 Ok(known) if self.uncovered.contains(&known) => {
                     *spared.entry(known).or_default() += 1;
                 }
-                Ok(_) => doomed.push(Doomed { row, id, noun }),
+                Ok(_) => doomed.push(Doomed {
+                    row,
+                    grave: Grave {
+                        id,
+                        noun,
+                        kind_id: None,
+                        start_ms: found.get(3)?,
+                        category_id: None,
+                    },
+                }),
                 Err(_) => unknown += 1,
             }
         }
@@ -241,14 +284,23 @@ impl Ingest<'_> {
         Ok(())
     }
 
-    fn bury(&mut self, kind_id: Option<i64>, id: Id, noun: &str) -> Result<(), StoreError> {
+    fn bury(&mut self, grave: &Grave) -> Result<(), StoreError> {
         self.samples.seq += 1;
         self.transaction
             .prepare_cached(
-                "INSERT INTO tombstone (seq, kind_id, id, noun, origin_id)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO tombstone
+                 (seq, kind_id, id, noun, origin_id, start_ms, category_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
-            .execute(params![self.samples.seq, kind_id, id, noun, self.origin_id])?;
+            .execute(params![
+                self.samples.seq,
+                grave.kind_id,
+                grave.id,
+                grave.noun,
+                self.origin_id,
+                grave.start_ms,
+                grave.category_id
+            ])?;
         Ok(())
     }
 }
