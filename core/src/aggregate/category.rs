@@ -1,6 +1,6 @@
 //! How long each value of a category covers.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 use super::{
     Bucket, Calendar, Entry, Figure, Sink, Stage, TooManyOverlaps, Value,
@@ -78,7 +78,7 @@ pub(super) fn tell(
     series: u32,
     covered: &BTreeMap<u32, Covered>,
     sink: &mut Sink<'_>,
-) {
+) -> ControlFlow<()> {
     for (category, covered) in covered {
         sink(Figure {
             bucket,
@@ -86,8 +86,9 @@ pub(super) fn tell(
             category: Some(*category),
             count: covered.count,
             value: Value::Duration(covered.duration_ms),
-        });
+        })?;
     }
+    ControlFlow::Continue(())
 }
 
 /// All series in the same bucket.
@@ -142,7 +143,9 @@ impl Categories {
             for (series, tracks) in &mut self.series {
                 let covered = tracks.take(bucket.end_ms);
                 is_idle &= tracks.is_idle();
-                tell(bucket, *series, &covered, sink);
+                if tell(bucket, *series, &covered, sink).is_break() {
+                    return;
+                }
             }
             self.bucket = if is_idle || bucket.end_ms == i64::MAX {
                 None

@@ -74,13 +74,16 @@ impl Cumulative {
                 let sum = std::mem::take(sum);
                 // The parts behind the edge have no count of their own.
                 if sum.count > 0 || sum.total != 0.0 {
-                    sink(Figure {
+                    let told = sink(Figure {
                         bucket,
                         series: *number,
                         category: None,
                         count: sum.count,
                         value: Value::Total(sum.total),
                     });
+                    if told.is_break() {
+                        return;
+                    }
                 }
             }
             self.bucket = if is_idle || bucket.end_ms == i64::MAX {

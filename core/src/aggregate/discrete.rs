@@ -76,7 +76,7 @@ impl Discrete {
             } else {
                 mean
             };
-            sink(Figure {
+            let told = sink(Figure {
                 bucket,
                 series,
                 category: None,
@@ -88,6 +88,9 @@ impl Discrete {
                     max: spread.max,
                 },
             });
+            if told.is_break() {
+                return;
+            }
         }
     }
 }

@@ -45,6 +45,8 @@ pub use self::{
     table::{TOTALS_VERSION, TotalsBatch, totals_schema},
 };
 
+use std::ops::ControlFlow;
+
 use self::{category::Categories, cumulative::Cumulative, discrete::Discrete, night::Nights};
 use crate::kind::Style;
 
@@ -111,8 +113,9 @@ pub enum Value {
 #[error("more than {} samples of one type overlap at one instant", sweep::MOST)]
 pub struct TooManyOverlaps;
 
-/// Where figures go.
-pub type Sink<'s> = dyn FnMut(Figure) + 's;
+/// Where figures go. After `Break` nobody wants more: the aggregator does nothing further, and is
+/// to be dropped.
+pub type Sink<'s> = dyn FnMut(Figure) -> ControlFlow<()> + 's;
 
 /// What a sleep sample says, for the rules of sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

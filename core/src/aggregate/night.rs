@@ -87,7 +87,9 @@ impl Nights {
                 break;
             }
             for (series, covered) in &series {
-                tell(bucket, *series, covered, sink);
+                if tell(bucket, *series, covered, sink).is_break() {
+                    return;
+                }
             }
         }
     }

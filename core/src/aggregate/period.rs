@@ -103,6 +103,10 @@ pub struct Calendar {
     period: Period,
     zone: TimeZone,
     week_start: Weekday,
+    /// Only what lies from here ..
+    from_ms: Option<i64>,
+    /// .. up to here is cut.
+    until_ms: Option<i64>,
 }
 
 impl Calendar {
@@ -112,6 +116,19 @@ impl Calendar {
             period,
             zone,
             week_start,
+            from_ms: None,
+            until_ms: None,
+        }
+    }
+
+    /// The same, with one bucket for all that lies before a range of whole buckets and one for all
+    /// behind it: nobody walks through the centuries of a sample of which a day is asked for.
+    #[must_use]
+    pub fn within(self, from_ms: Option<i64>, until_ms: Option<i64>) -> Self {
+        Self {
+            from_ms,
+            until_ms,
+            ..self
         }
     }
 
@@ -139,6 +156,18 @@ impl Calendar {
     /// The bucket that holds an instant. Beyond the years that calendars know there is one long
     /// bucket on either side.
     pub fn bucket(&self, ms: i64) -> Bucket {
+        if let Some(from_ms) = self.from_ms.filter(|from_ms| ms < *from_ms) {
+            return Bucket {
+                start_ms: i64::MIN,
+                end_ms: from_ms,
+            };
+        }
+        if let Some(until_ms) = self.until_ms.filter(|until_ms| *until_ms <= ms) {
+            return Bucket {
+                start_ms: until_ms,
+                end_ms: i64::MAX,
+            };
+        }
         let found = match self.period {
             Period::Hourly => self.hour(ms),
             Period::Daily | Period::Weekly | Period::Monthly | Period::Yearly => self.days(ms),

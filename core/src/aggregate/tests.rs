@@ -30,10 +30,16 @@ fn figures(mut aggregator: Aggregator, mut entries: Vec<Entry>) -> Vec<Figure> {
     let mut figures = Vec::new();
     for entry in &entries {
         aggregator
-            .push(entry, &mut |figure| figures.push(figure))
+            .push(entry, &mut |figure| {
+                figures.push(figure);
+                ControlFlow::Continue(())
+            })
             .unwrap();
     }
-    aggregator.finish(&mut |figure| figures.push(figure));
+    aggregator.finish(&mut |figure| {
+        figures.push(figure);
+        ControlFlow::Continue(())
+    });
     let starts = figures.iter().map(|figure| figure.bucket.start_ms);
     assert!(starts.is_sorted(), "figures leave in the order of time");
     figures
@@ -472,7 +478,41 @@ fn what_cannot_be_merged_in_bounded_memory_is_an_error() {
     let entry = quantity(0, HOUR, 0, 1.0);
     let mut outcome = Ok(());
     for _ in 0..=sweep::MOST {
-        outcome = aggregator.push(&entry, &mut |_| ());
+        outcome = aggregator.push(&entry, &mut |_| ControlFlow::Continue(()));
     }
     assert_eq!(outcome, Err(TooManyOverlaps));
+}
+
+/// A record of 1,975 years, in hours: whoever has enough after one figure gets no other, and a range
+/// costs what it is long.
+#[test]
+fn time_is_walked_as_far_as_somebody_wants_to_know() {
+    let start = ms("2026-01-10T00:00:00Z");
+    let long = Entry {
+        end_ms: ms("4001-01-10T00:00:00Z"),
+        ..quantity(start, HOUR, 0, 1e9)
+    };
+    let nap = Entry {
+        content: Content::Category(1),
+        ..long
+    };
+    for entry in [long, nap] {
+        let calendar = calendar(Period::Hourly);
+        let aggregator = |calendar| Aggregator::new(Style::Cumulative, false, &calendar);
+        let mut stopped = aggregator(calendar.clone());
+        let mut figures = 0;
+        let sink = &mut |_| {
+            figures += 1;
+            ControlFlow::Break(())
+        };
+        stopped.push(&entry, sink).unwrap();
+        stopped.finish(sink);
+        assert_eq!(figures, 1);
+        let later = ms("3000-06-01T12:00:00Z");
+        let day = aggregator(calendar.within(Some(later), Some(later + 24 * HOUR)));
+        let figures = self::figures(day, vec![entry]);
+        // One bucket before, one behind.
+        assert_eq!(figures.len(), 26);
+        assert_eq!(figures[1].bucket.start_ms, later);
+    }
 }

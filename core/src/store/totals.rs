@@ -160,15 +160,19 @@ struct Out<'s> {
 }
 
 impl Out<'_> {
-    /// Takes a row; how the sink took a full batch is seen by [`Out::check`].
-    fn push(&mut self, row: &TotalsRow<'_>) {
+    /// Takes a row; why no more are wanted is told by [`Out::check`].
+    fn push(&mut self, row: &TotalsRow<'_>) -> ControlFlow<()> {
         if self.stopped || self.failed.is_some() {
-            return;
+            return ControlFlow::Break(());
         }
         self.builder.push(row);
         if self.builder.len() >= BATCH_ROWS {
             self.failed = self.flush().err();
+            if self.stopped || self.failed.is_some() {
+                return ControlFlow::Break(());
+            }
         }
+        ControlFlow::Continue(())
     }
 
     /// Whether to go on.
@@ -252,6 +256,8 @@ impl<'c> Walk<'c> {
         let Some(part) = self.part(kind, query, is_sleep)? else {
             return Ok(());
         };
+        // What lies outside is no row, so it need not be cut into buckets.
+        let calendar = &calendar.clone().within(query.start_ms, query.end_ms);
         let mut aggregator = Aggregator::new(Kind::stored(kind).style(), is_sleep, calendar);
         if is_sleep {
             for (category, name) in (0..).zip(&self.categories.sorted) {
@@ -292,9 +298,10 @@ impl<'c> Walk<'c> {
                 content,
             };
             let pushed = aggregator.push(&entry, &mut |figure| {
-                if is_wanted(&figure) {
-                    self.put(kind, &figure, calendar, out);
+                if !is_wanted(&figure) {
+                    return ControlFlow::Continue(());
                 }
+                self.put(kind, &figure, calendar, out)
             });
             pushed.map_err(|source| TotalsError::Overlaps {
                 kind: kind.to_owned(),
@@ -305,14 +312,21 @@ impl<'c> Walk<'c> {
             }
         }
         aggregator.finish(&mut |figure| {
-            if is_wanted(&figure) {
-                self.put(kind, &figure, calendar, out);
+            if !is_wanted(&figure) {
+                return ControlFlow::Continue(());
             }
+            self.put(kind, &figure, calendar, out)
         });
         Ok(())
     }
 
-    fn put(&self, kind: &str, figure: &Figure, calendar: &Calendar, out: &mut Out<'_>) {
+    fn put(
+        &self,
+        kind: &str,
+        figure: &Figure,
+        calendar: &Calendar,
+        out: &mut Out<'_>,
+    ) -> ControlFlow<()> {
         let units = self.units.len().max(1);
         let (total, spread) = match figure.value {
             Value::Total(total) => (Some(total), None),
@@ -332,7 +346,7 @@ impl<'c> Walk<'c> {
             category: figure.category.map(|place| self.categories.name(place)),
             origin: self.origins.name(figure.series / units),
             bucket: figure.bucket,
-        });
+        })
     }
 }
 

@@ -267,10 +267,21 @@ fn types_come_in_order_and_each_in_its_style() {
     check(&store, &of(&["weight"]), Period::Weekly, "UTC", &[]);
 }
 
+/// A record of 1,975 years, as a phone with a wrong clock writes it.
+fn endless() -> Row {
+    (
+        STEPS,
+        PHONE,
+        "2026-01-10 07:00:00",
+        "4001-01-10 07:00:00",
+        "3000000",
+    )
+}
+
 #[test]
 fn a_sink_may_stop() {
     let mut store = Store::in_memory().unwrap();
-    import(&mut store, "ana", &day());
+    import(&mut store, "ana", &[endless()]);
     let calendar = Calendar::new(Period::Hourly, zone("UTC").unwrap(), Weekday::Monday);
     let mut batches = 0;
     let count = store
@@ -279,5 +290,33 @@ fn a_sink_may_stop() {
             ControlFlow::Break(())
         })
         .unwrap();
-    assert_eq!((batches, count), (1, 4));
+    assert_eq!((batches, count), (1, 4096));
+}
+
+#[test]
+fn a_range_costs_what_it_is_long() {
+    let mut store = Store::in_memory().unwrap();
+    let nap = (
+        SLEEP,
+        PHONE,
+        "2026-01-10 07:00:00",
+        "4001-01-10 07:00:00",
+        IN_BED,
+    );
+    import(&mut store, "ana", &[endless(), nap]);
+    // 2026-01-10T01:00Z to 08:00Z, and the hour of the year 4000 that the record covers, too.
+    for (start, hours, hour) in [
+        (1_768_006_800_000, 7, "2026-01-10T07:00:00+00:00"),
+        (64_060_588_800_000, 1, "4000-01-01T00:00:00+00:00"),
+    ] {
+        let query = Query {
+            start_ms: Some(start),
+            end_ms: Some(start + hours * 3_600_000),
+            ..Query::default()
+        };
+        let is_first = u8::from(hours == 7);
+        let sleep = format!("{hour},sleepAnalysis,60,,,,{is_first},min,inBed,ana");
+        let steps = format!("{hour},steps,0.1732852385929793,,,,{is_first},count,,ana");
+        check(&store, &query, Period::Hourly, "UTC", &[&sleep, &steps]);
+    }
 }
