@@ -96,16 +96,13 @@ impl Permit {
     }
 
     /// The types of correlations that are asked for, as far as they may be read; none means all
-    /// permitted ones. Who may read both numbers of a blood pressure may know which belong together.
+    /// permitted ones.
     pub fn correlations(&self, asked: Vec<String>) -> Result<Vec<String>, ApiError> {
         if self.types.is_none() {
             return Ok(asked);
         }
-        let may_read = |name: &str| {
-            let numbers = ["bloodPressureSystolic", "bloodPressureDiastolic"];
-            let has_numbers = numbers.iter().all(|number| self.is_whole(number));
-            self.is_whole(name) || (name == "bloodPressure" && has_numbers)
-        };
+        let may_read =
+            |name: &str| Collection::allows_correlation(name, |word| self.is_whole(word));
         let refused = |name: &str| {
             refusal(
                 &format!("this device may not read {name}"),

@@ -100,6 +100,14 @@ impl Collection {
         }
     }
 
+    /// Whether a scope with these words, each whole, lets somebody read correlations of a type: it
+    /// names the type, or both numbers of a blood pressure, whose reader may know which belong
+    /// together.
+    pub fn allows_correlation(kind: &str, has_word: impl Fn(&str) -> bool) -> bool {
+        let numbers = ["bloodPressureSystolic", "bloodPressureDiastolic"];
+        has_word(kind) || (kind == "bloodPressure" && numbers.iter().all(|word| has_word(word)))
+    }
+
     /// The collection of a kind of document. Who somebody is (birth date, blood type) is in none:
     /// no device is served that.
     pub fn of_noun(noun: Noun) -> Option<Self> {

@@ -40,10 +40,9 @@ impl Filter {
                 (Some(_), None) => {}
             }
         }
-        // Who may read both numbers of a blood pressure may know which belong together.
-        let numbers = ["bloodPressureSystolic", "bloodPressureDiastolic"];
-        if numbers.iter().all(|word| words.contains(*word))
-            && let Some(kind) = number("kind", "bloodPressure")?
+        let pressure = "bloodPressure";
+        if Collection::allows_correlation(pressure, |word| words.contains(word))
+            && let Some(kind) = number("kind", pressure)?
         {
             kinds.insert(kind, None);
         }
