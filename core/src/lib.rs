@@ -12,6 +12,7 @@ pub mod document;
 pub mod format;
 pub mod identity;
 pub mod import;
+mod json;
 pub mod kind;
 pub mod query;
 pub mod replica;

@@ -13,6 +13,7 @@ use crate::{
     document::Noun,
     format::rows::push_number,
     identity::uuid,
+    json::on_one_line,
     store::{Store, StoreError, StoredCorrelation, StoredDocument, StoredWorkout},
     time::{push_rfc3339, rfc3339},
 };
@@ -185,14 +186,8 @@ fn push_line(record: &impl Serialize, out: &mut Vec<u8>) -> Result<(), LineError
     Ok(())
 }
 
-/// A JSON text as it stands, but on one line: line feeds are between its parts, never in a string.
 fn raw(text: String) -> Result<Box<RawValue>, LineError> {
-    let text = if text.contains(['\n', '\r']) {
-        text.replace(['\n', '\r'], " ")
-    } else {
-        text
-    };
-    Ok(RawValue::from_string(text)?)
+    Ok(on_one_line(text)?)
 }
 
 /// One point of a route; what is missing is left out.

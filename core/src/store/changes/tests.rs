@@ -432,6 +432,35 @@ fn workouts_have_a_body() {
     assert_eq!(body["events"][0]["date"], "2026-01-01T08:10:00Z");
 }
 
+/// A clinic's digits, and the order in which it wrote, are the clinic's.
+#[test]
+fn a_document_is_told_as_it_stands() {
+    let mut store = Store::in_memory().unwrap();
+    import(&mut store, "ana", WEEK);
+    let stored = "{\"z\": 1.10,\n \"a\": 18446744073709551616, \"z\": -0}";
+    let sql = "UPDATE counter SET seq = seq + 1;
+               INSERT INTO document (noun, id, seq, origin_id, format_id, start_ms, end_ms, body,
+                                     points)
+               SELECT 'clinicalRecord', randomblob(16), seq, 1, 1, 0, 0, :body, 0 FROM counter;
+               UPDATE workout_event SET metadata = '{\"b\":2.50,\"a\":1}'";
+    let sql = sql.replace(":body", &format!("'{stored}'"));
+    store.connection.execute_batch(&sql).unwrap();
+    let page = store.changes(&query(&["workouts"], &[])).unwrap();
+    let bodies: StringArray = column(&page.batch, 15);
+    assert!(
+        bodies.value(0).contains(r#""metadata":{"b":2.50,"a":1}"#),
+        "{}",
+        bodies.value(0)
+    );
+    let page = store.changes(&query(&[], &[])).unwrap();
+    let bodies: StringArray = column(&page.batch, 15);
+    let content = stored.replace('\n', " ");
+    assert_eq!(
+        bodies.value(page.batch.len() - 1),
+        format!(r#"{{"content":{content},"localDate":null,"points":0,"workout":null}}"#)
+    );
+}
+
 /// A generator of small numbers that is the same everywhere (Knuth's MMIX constants).
 struct Numbers(u64);
 
