@@ -92,7 +92,8 @@ impl Hint for ImportError {
         match self {
             Self::Open(..) => Some("check the path and its permissions".to_owned()),
             Self::NotAFile(_) | Self::TooMuch(_) => Some(
-                "give the export.zip of the Health app, or the folder or the XML file in it"
+                "give the file or the folder that the phone exported, as it is; docs/import.md names \
+                 all that can be read"
                     .to_owned(),
             ),
             Self::File(_, failed) => failed.hint(),
