@@ -312,6 +312,10 @@ mod tests {
         serde_json::from_value(record).unwrap()
     }
 
+    fn said(pressure: &Pressure) -> String {
+        format!("{}/{}", pressure.systolic, pressure.diastolic)
+    }
+
     #[test]
     fn a_pair_takes_the_two_records_whose_numbers_it_says() {
         let found = pressure(correlation(&[
@@ -321,7 +325,7 @@ mod tests {
             ("bloodPressureSystolic", 133.0, "mmHg"),
         ]))
         .unwrap();
-        assert_eq!((found.systolic, found.diastolic), (120.0, 79.5));
+        assert_eq!(said(&found), "120/79.5");
         // The others stay observations of their own.
         assert_eq!(found.members, ["id 1", "id 2"]);
     }
@@ -333,6 +337,6 @@ mod tests {
         assert_eq!(pressure(correlation(&[systolic, foreign])), None);
         let ours = ("bloodPressureDiastolic", 79.5, "mmHg");
         let found = pressure(correlation(&[foreign, systolic, ours])).unwrap();
-        assert_eq!(found.diastolic, 79.5);
+        assert_eq!(said(&found), "120/79.5");
     }
 }
