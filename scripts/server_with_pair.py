@@ -75,8 +75,9 @@ def enrol(host, host_env, client, env):
         text = event(window, 'window')['text']
         scan = begin(client, 'scan', '--text', '-', '--key-store', 'file', env=env)
         stack.callback(stop, scan)
-        scan.stdin.write(text + '\n')
-        scan.stdin.close()
+        # One that ends at once says why, or nothing.
+        with contextlib.suppress(BrokenPipeError), scan.stdin:
+            scan.stdin.write(text + '\n')
         digits = event(scan, 'digits')['digits']
         event(window, 'digits-wanted')
         approved = subprocess.run([host, 'approve', digits], env=host_env, capture_output=True, text=True)
