@@ -36,7 +36,8 @@ struct Event {
     activity: Option<i64>,
     date: Option<String>,
     duration_s: Option<f64>,
-    event: String,
+    #[serde(rename = "event")]
+    kind: String,
     metadata: Option<Box<RawValue>>,
 }
 
@@ -232,7 +233,7 @@ FROM workout_event WHERE workout_id = ?1 ORDER BY position";
 
 fn event(row: &SqlRow<'_>) -> Result<Event, StoreError> {
     Ok(Event {
-        event: row.get(0)?,
+        kind: row.get(0)?,
         date: date(row, 1)?,
         duration_s: row.get(2)?,
         metadata: object(row, 3)?,
