@@ -12,8 +12,9 @@ use std::{
 use healthsync_core::store::{Store, StoreError};
 use healthsync_pairing::{audit::Audit, environment::Environment, trust::Trust};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 
-use crate::{config::DataFolder, error::ServerError, limits::Limits, rate::Limiter};
+use crate::{config::DataFolder, error::ServerError, limits::Limits, news::News, rate::Limiter};
 
 /// The server's state.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct App {
     parts: Parts,
     rate: Limiter,
     scans: Arc<Semaphore>,
+    news: Arc<News>,
+    stop: CancellationToken,
     connections: AtomicU64,
     windows: watch::Sender<usize>,
     paused: AtomicBool,
@@ -74,6 +77,8 @@ impl App {
         Arc::new(Self {
             scans: Arc::new(Semaphore::new(parts.limits.scans)),
             rate: Limiter::new(parts.limits.rate),
+            news: News::new(parts.folder.health_db(), &parts.limits),
+            stop: CancellationToken::new(),
             parts,
             connections: AtomicU64::new(0),
             paused: AtomicBool::new(false),
@@ -124,6 +129,16 @@ impl App {
     /// How often devices may ask.
     pub const fn rate(&self) -> &Limiter {
         &self.rate
+    }
+
+    /// Who waits for a change.
+    pub const fn news(&self) -> &Arc<News> {
+        &self.news
+    }
+
+    /// Cancelled when the server stops.
+    pub const fn stop(&self) -> &CancellationToken {
+        &self.stop
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.

@@ -23,6 +23,7 @@ pub mod limits;
 pub mod listen;
 pub mod log;
 pub mod lull;
+pub mod news;
 pub mod notices;
 pub mod passphrase;
 pub mod permit;

@@ -32,6 +32,10 @@ pub struct Limits {
     pub guests: usize,
     /// Answers that read the store at once.
     pub scans: usize,
+    /// Requests that wait for a change at once.
+    pub waits: usize,
+    /// The same of one device.
+    pub waits_per_pair: usize,
     /// How often one device may ask; `None`: as often as it likes.
     pub rate: Option<Rate>,
 }
@@ -52,6 +56,8 @@ impl Limits {
             strangers_per_address: 32,
             guests: 512,
             scans: 16,
+            waits: 64,
+            waits_per_pair: 4,
             rate: None,
         }
     }

@@ -150,7 +150,7 @@ pub async fn run(listeners: Vec<TcpListener>, app: Arc<App>, shutdown: impl Futu
         numbers: AtomicU64::new(0),
         notices: Notices::default(),
         tasks: TaskTracker::new(),
-        stop: CancellationToken::new(),
+        stop: app.stop().clone(),
         app,
     };
     let door = Arc::new(door);

@@ -1,9 +1,8 @@
 //! `GET /api/v1/changes`: what was written since a cursor, page by page, in the order of writing.
 //!
-//! With `wait` an answer without changes is held back until there are some. Other processes import;
-//! that they have written is seen in SQLite's `data_version`, asked only while somebody waits.
+//! With `wait` an answer without changes is held back until there are some; see [`crate::news`].
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension,
@@ -18,7 +17,7 @@ use healthsync_core::{
     format::{Format, Options, TableEncoder},
     query::Query,
     report::Hint as _,
-    store::{Changes, ChangesError, ChangesQuery, Store, StoreError},
+    store::{Changes, ChangesError, ChangesQuery, Store},
 };
 use healthsync_pairing::audit::Event;
 use serde_json::{Map, Value};
@@ -32,9 +31,6 @@ use crate::{
     permit::Permit,
     refusal::ApiError,
 };
-
-/// How often a waiting request looks: an import is told in less than a second.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// One page.
 pub(super) async fn changes(
@@ -57,19 +53,30 @@ pub(super) async fn changes(
     let asked = Asked::new(&params)?;
     let deadline = Instant::now() + asked.wait;
     let mut permit = permit;
-    let mut store = None;
+    let mut place = if asked.wait.is_zero() {
+        None
+    } else {
+        Some(app.news().wait(guest.peer.pair)?)
+    };
     loop {
         let query = asked.query(&permit, &app, &id)?;
-        let (opened, version, outcome) = look(&app, store, query).await?;
-        let page = match outcome {
-            Ok(page) => page,
-            Err(error) => return Err(refused(&error)),
-        };
-        let has_news = !page.batch.is_empty() || page.has_more;
-        if has_news || Instant::now() >= deadline {
-            return answer(&app, &permit, &id, format, page).await;
+        // Before the look: what is written while it looks rings again.
+        if let Some(place) = &mut place {
+            place.looks();
         }
-        store = Some(wait(&app, opened, version, deadline).await?);
+        let page = look(&app, query).await?;
+        let has_news = !page.batch.is_empty() || page.has_more;
+        let waits = place
+            .as_mut()
+            .filter(|_| !has_news && Instant::now() < deadline);
+        let Some(place) = waits else {
+            return answer(&app, &permit, &id, format, page).await;
+        };
+        tokio::select! {
+            () = place.rings() => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            () = app.stop().cancelled() => return answer(&app, &permit, &id, format, page).await,
+        }
         // Who waits has the rights of the moment in which it is answered.
         permit = Arc::new(renewed(&app, &guest).await?);
     }
@@ -122,55 +129,20 @@ impl Asked {
     }
 }
 
-type Looked = (Store, i64, Result<Changes, ChangesError>);
-
-/// Looks once, away from the tasks. The version is read before the page: what is written between
-/// the two is seen by the next look.
-async fn look(app: &App, store: Option<Store>, query: ChangesQuery) -> Result<Looked, ApiError> {
+/// Looks once, away from the tasks, on a connection that is closed again.
+async fn look(app: &App, query: ChangesQuery) -> Result<Changes, ApiError> {
     let Some(turn) = app.scan_turn().await else {
         return Err(ApiError::new(Code::StoreUnavailable, "the server stops"));
     };
     let path = app.folder().health_db();
     let looked = app.blocking(move || {
         let _turn = turn;
-        let store = opened(&path, store)?;
-        let version = store.data_version()?;
-        let outcome = store.changes(&query);
-        Ok((store, version, outcome))
+        Store::open(&path).map(|store| store.changes(&query))
     });
-    looked
+    let page = looked
         .await?
-        .map_err(|error| ServerError::Store(app.folder().health_db(), error).into())
-}
-
-fn opened(path: &Path, store: Option<Store>) -> Result<Store, StoreError> {
-    match store {
-        Some(store) => Ok(store),
-        None => Store::open(path),
-    }
-}
-
-/// Waits until another connection has written, or until the deadline.
-async fn wait(
-    app: &App,
-    mut store: Store,
-    version: i64,
-    deadline: Instant,
-) -> Result<Store, ApiError> {
-    loop {
-        tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)).await;
-        let (looked, found) = app
-            .blocking(move || {
-                let found = store.data_version();
-                (store, found)
-            })
-            .await?;
-        store = looked;
-        let found = found.map_err(|error| ServerError::Store(app.folder().health_db(), error))?;
-        if found != version || Instant::now() >= deadline {
-            return Ok(store);
-        }
-    }
+        .map_err(|error| ServerError::Store(app.folder().health_db(), error))?;
+    page.map_err(|error| refused(&error))
 }
 
 /// The device's record as it is now.

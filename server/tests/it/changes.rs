@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use healthsync_core::api::{ErrorBody, HAS_MORE, NEXT_CURSOR};
+use healthsync_server::limits::Limits;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -22,6 +24,7 @@ async fn page(device: &Device, query: &str) -> Result<Page, String> {
     let answer = request.send().await.expect("an answer");
     if answer.status() != 200 {
         let status = answer.status().as_u16();
+        assert_eq!(status == 429, answer.headers().contains_key("retry-after"));
         let error: ErrorBody = answer.json().await.expect("an error");
         return Err(format!("{status} {}", error.code));
     }
@@ -127,6 +130,85 @@ async fn who_waits_is_told_of_an_import_within_a_second() {
     let silent = page(&device, &query).await.expect("a page");
     assert!(silent.rows.is_empty() && silent.next == told.next);
     house.close().await;
+}
+
+/// Open files of this process that are this one.
+#[cfg(target_os = "linux")]
+fn descriptors(of: &std::path::Path) -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").expect("a folder");
+    let links = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    links.filter(|link| link == of).count()
+}
+
+/// However many wait, one connection to the store watches for them, and who has too many is told so
+/// at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn few_may_wait_and_they_hold_nothing() {
+    let house = House::with(Limits {
+        scans: 1,
+        ..Limits::standard()
+    });
+    house.fill(5);
+    let device = house.pair("Anna").await;
+    let start = page(&device, "").await.expect("a page");
+    let query = format!("wait=15&after={}", start.next);
+    let mut waiting: FuturesUnordered<_> = (0..5).map(|_| page(&device, &query)).collect();
+    let first = tokio::time::timeout(Duration::from_secs(10), waiting.next());
+    let refused = first.await.expect("one too many").expect("an answer");
+    assert_eq!(refused.err().as_deref(), Some("429 RATE_LIMITED"));
+    // Another device has places of its own, and who does not wait is answered.
+    let other = house.pair("Ben").await;
+    let query = format!("wait=1&after={}", start.next);
+    assert!(page(&other, &query).await.is_ok());
+    assert!(page(&device, "").await.is_ok());
+    let database = house.app.folder().health_db();
+    #[cfg(target_os = "linux")]
+    {
+        let begun = Instant::now();
+        // The look-out's, and one that SQLite keeps for the next look as long as the first is open.
+        while descriptors(&database) > 2 {
+            assert!(begun.elapsed() < Duration::from_secs(10), "they hold files");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let import = import_soon(database, 8);
+    let mut told = 0;
+    while let Some(page) = waiting.next().await {
+        assert_eq!(page.expect("a page").rows.len(), 3);
+        told += 1;
+    }
+    assert_eq!(told, 4);
+    import.await.expect("imported");
+    // Whoever goes away gives the place back.
+    for _ in 0..6 {
+        let last = page(&device, "").await.expect("a page");
+        let query = query_of(15, &last);
+        let gone = tokio::time::timeout(Duration::from_millis(300), page(&device, &query)).await;
+        assert!(gone.is_err(), "it waits");
+    }
+    house.close().await;
+}
+
+fn query_of(seconds: u32, page: &Page) -> String {
+    format!("wait={seconds}&after={}", page.next)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_when_the_server_stops_gets_an_empty_page_at_once() {
+    let house = House::open();
+    house.fill(5);
+    let device = house.pair("Anna").await;
+    let start = page(&device, "").await.expect("a page");
+    let query = query_of(60, &start);
+    let (silent, took) = tokio::join!(page(&device, &query), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let stopped = Instant::now();
+        house.close().await;
+        stopped.elapsed()
+    });
+    let silent = silent.expect("a page");
+    assert!(silent.rows.is_empty() && silent.next == start.next && !silent.has_more);
+    assert!(took < Duration::from_secs(3), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
