@@ -15,7 +15,7 @@ mod rows;
 mod tables;
 mod totals;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
@@ -35,6 +35,20 @@ const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Mirror {
     connection: Connection,
+}
+
+/// SQLite takes a link anywhere in a path for one that it must not follow: only the file's own
+/// counts.
+fn resolved(path: &Path) -> PathBuf {
+    let folder = path.parent().and_then(|folder| {
+        let is_here = folder.as_os_str().is_empty();
+        let folder = if is_here { Path::new(".") } else { folder };
+        folder.canonicalize().ok()
+    });
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
 }
 
 /// Where a copy stands.
@@ -80,11 +94,13 @@ impl Applied {
 }
 
 impl Mirror {
-    /// Opens a copy, or makes one in an empty file, which the caller has made.
+    /// Opens a copy, or makes one in an empty file, which the caller has made; the file is no link.
     pub fn open(path: &Path) -> Result<Self, ReplicaError> {
         // No SQLITE_OPEN_URI: a path is a path, also when it begins with `file:`.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let mut connection = Connection::open_with_flags(resolved(path), flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         let pragma = |connection: &Connection, name: &str| {
             connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))

@@ -46,7 +46,7 @@ impl Target {
         is_regular_or_missing(&path)?;
         let lock = folder(&path).join(format!(".{name}.lock"));
         is_regular_or_missing(&lock)?;
-        let lock = private(&lock).map_err(|error| failed(&path, error))?;
+        let lock = private(&lock).map_err(|error| failed(&path, error))?.file;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
@@ -57,8 +57,26 @@ impl Target {
             }
             Err(fs::TryLockError::Error(error)) => return Err(failed(&path, error)),
         }
-        drop(private(&path).map_err(|error| failed(&path, error))?);
+        // SQLite keeps what is not yet in the file beside it.
+        let mut kept = vec![path.clone()];
+        for suffix in ["-wal", "-shm"] {
+            let beside = path.with_file_name(format!("{name}{suffix}"));
+            if is_regular_or_missing(&beside)? {
+                kept.push(beside);
+            }
+        }
+        let kept = kept.into_iter().map(|path| {
+            let was = private(&path).map_err(|error| failed(&path, error))?.was;
+            Ok((path, was))
+        });
+        let kept = kept.collect::<Result<Vec<_>, CliError>>()?;
         let mirror = Mirror::open(&path).map_err(|error| {
+            // What is no copy is nothing of ours.
+            for (path, was) in kept {
+                if let Err(error) = set_back(&path, was) {
+                    return failed(&path, error);
+                }
+            }
             let code = error.code().parse().unwrap_or(Code::OutputFailed);
             CliError::new(code, format!("could not open {}", path.display())).because(error)
         })?;
@@ -70,13 +88,48 @@ impl Target {
     }
 }
 
-/// Opens a file for its owner alone, or makes it.
-fn private(path: &Path) -> io::Result<fs::File> {
-    let mut options = fs::File::options();
-    options.create(true).truncate(false).write(true);
+/// A file that only its owner may open.
+#[derive(Debug)]
+struct Private {
+    file: fs::File,
+    /// Who might open it before.
+    was: fs::Permissions,
+}
+
+/// Opens a file, or makes it, and keeps everybody but its owner out; never through a link.
+fn private(path: &Path) -> io::Result<Private> {
+    let file = no_link().create(true).truncate(false).open(path)?;
+    let was = file.metadata()?.permissions();
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        if was.mode() & 0o777 != 0o600 {
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    Ok(Private { file, was })
+}
+
+fn set_back(path: &Path, permissions: fs::Permissions) -> io::Result<()> {
+    let file = no_link().open(path)?;
+    if file.metadata()?.permissions() == permissions {
+        return Ok(());
+    }
+    file.set_permissions(permissions)
+}
+
+/// To write; what is a link by now is not followed.
+fn no_link() -> fs::OpenOptions {
+    let mut options = fs::File::options();
+    options.write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.mode(0o600);
+        options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
+    }
+    options
 }
 
 fn failed(path: &Path, error: io::Error) -> CliError {
@@ -86,4 +139,27 @@ fn failed(path: &Path, error: io::Error) -> CliError {
     )
     .because(error)
     .with_hint("check the folder and the free space, or name another file with `--to`")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "mine").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        symlink(&file, &link).unwrap();
+        assert!(private(&link).is_err());
+        assert!(Mirror::open(&link).is_err());
+        let was = private(&file).unwrap().was;
+        let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o600);
+        set_back(&file, was).unwrap();
+        assert_eq!(mode(), 0o644);
+    }
 }
