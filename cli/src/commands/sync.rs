@@ -65,6 +65,7 @@ pub(crate) async fn run(sync: &Sync, settings: &Settings) -> Result<(), CliError
         timezone,
         trial: settings.trial,
         progress: Printer::counter("changes"),
+        lacks_totals: false,
     };
     settings.printer.show(&copy.progress);
     let standing = copy.target.mirror.standing().map_err(not_kept)?;
@@ -74,7 +75,7 @@ pub(crate) async fn run(sync: &Sync, settings: &Settings) -> Result<(), CliError
             format!("{} is the copy of another pair", copy.target.path.display()),
         ));
     }
-    let brought = copy.round(0).await;
+    let brought = copy.round(0, settings).await;
     copy.progress.finish_and_clear();
     copy.tell(brought?, settings)?;
     if !sync.follow {
@@ -84,7 +85,7 @@ pub(crate) async fn run(sync: &Sync, settings: &Settings) -> Result<(), CliError
     let wait = WAIT.min((silence / 2).max(1));
     let mut pause = Duration::from_secs(1);
     loop {
-        match copy.round(wait).await {
+        match copy.round(wait, settings).await {
             Ok(brought) => {
                 pause = Duration::from_secs(1);
                 if brought.written + brought.deleted > 0 || brought.began_anew {
@@ -115,11 +116,13 @@ struct Copy {
     /// How a test wants it to die.
     trial: Trial,
     progress: ProgressBar,
+    /// There were too many overlaps to make totals, and nothing has changed since.
+    lacks_totals: bool,
 }
 
 impl Copy {
     /// Takes all pages that there are, then the totals that they touch.
-    async fn round(&mut self, wait: u64) -> Result<Brought, CliError> {
+    async fn round(&mut self, wait: u64, settings: &Settings) -> Result<Brought, CliError> {
         let mut brought = Brought::default();
         let mut wait = wait;
         loop {
@@ -131,6 +134,7 @@ impl Copy {
                 Err(error) if begins_anew(&error) && after.is_some() => {
                     self.target.mirror.begin_anew().map_err(not_kept)?;
                     brought.began_anew = true;
+                    self.lacks_totals = false;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -146,12 +150,27 @@ impl Copy {
             self.trial.place();
             brought.written += applied.written;
             brought.deleted += applied.deleted;
+            self.lacks_totals &= applied.written + applied.deleted == 0;
             self.progress.inc(applied.written + applied.deleted);
             if !has_more {
                 break;
             }
         }
-        self.totals().await?;
+        if self.lacks_totals {
+            return Ok(brought);
+        }
+        match self.totals().await {
+            Ok(()) => {}
+            // All else is kept, and the totals stay due.
+            Err(error) if error.code() == Code::TooManyOverlaps.as_str() => {
+                self.lacks_totals = true;
+                settings.printer.warn(&format!(
+                    "the daily totals are not up to date: {error} [{}]",
+                    error.code()
+                ));
+            }
+            Err(error) => return Err(error),
+        }
         Ok(brought)
     }
 

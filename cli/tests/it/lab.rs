@@ -194,6 +194,15 @@ pub(crate) fn serve_tls(tls: Arc<ServerConfig>, answer: impl Into<String>) -> So
 
 /// One connection of it.
 pub(crate) fn speak(tls: &Arc<ServerConfig>, tcp: TcpStream, answer: &str) -> std::io::Result<()> {
+    converse(tls, tcp, |_| answer.as_bytes().to_vec())
+}
+
+/// One connection of a server that answers by the head of each request.
+pub(crate) fn converse(
+    tls: &Arc<ServerConfig>,
+    tcp: TcpStream,
+    answer: impl Fn(&str) -> Vec<u8>,
+) -> std::io::Result<()> {
     let connection = ServerConnection::new(Arc::clone(tls)).map_err(std::io::Error::other)?;
     let mut stream = StreamOwned::new(connection, tcp);
     let (mut head, mut byte) = (Vec::new(), [0; 1]);
@@ -203,8 +212,8 @@ pub(crate) fn speak(tls: &Arc<ServerConfig>, tcp: TcpStream, answer: &str) -> st
         }
         head.push(byte[0]);
         if head.ends_with(b"\r\n\r\n") {
+            stream.write_all(&answer(&String::from_utf8_lossy(&head)))?;
             head.clear();
-            stream.write_all(answer.as_bytes())?;
             stream.flush()?;
         }
     }

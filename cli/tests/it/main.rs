@@ -64,6 +64,7 @@ mod impostor;
 #[cfg(unix)]
 mod interrupted;
 #[cfg(unix)]
+mod kept_copies;
 mod lab;
 #[cfg(unix)]
 mod misbehaving;
