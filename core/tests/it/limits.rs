@@ -90,10 +90,8 @@ fn a_file_belongs_to_one_route() {
 #[test]
 fn members_of_a_workout_are_bounded() {
     let long = "x".repeat(3000);
-    let mut members = String::new();
-    for n in 0..1005 {
-        members += &format!("\"m{n}\":1,");
-    }
+    let members: Vec<_> = (0..1005).map(|n| format!("\"m{n}\":1,")).collect();
+    let members = members.concat();
     let workout = format!(
         "{{\"notes\":\"{long}\",\"{long}\":{{\"a\":\"{long}\"}},{members}\"name\":\"Walking\",\
          \"start\":\"2021-12-24 08:02:43 +0800\",\"end\":\"2021-12-24 08:21:53 +0800\"}}"
