@@ -1,24 +1,12 @@
 """The part of scripts/bench about the client as a person meets it: how long it takes to start, how long a
 short command takes, how large it is. Measured is what is given away: the profile `dist`."""
-import json, os, shutil, statistics, subprocess, tempfile, time
+import os, shutil, statistics, subprocess, tempfile
 
+from bench_tools import opening, spent, spread
 from server_with_pair import Server, enrol, new_passphrase
 
 # What `--version` may take of the processor beyond `true`, seconds; what a program may weigh, bytes.
 START, SIZE = 0.005, 20_000_000
-
-
-def spent(command, env=None):
-    """Seconds by the clock and of CPU of a command that must succeed, and what it said on stderr."""
-    began = time.perf_counter()
-    child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    said = child.stderr.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - began
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit('%s failed (%d): %s' % (command, child.returncode, said.decode(errors='replace')[-2000:]))
-    return seconds, usage.ru_utime + usage.ru_stime, said
 
 
 def enrolled(folder, server, home):
@@ -28,19 +16,6 @@ def enrolled(folder, server, home):
     env = dict(os.environ, HEALTHSYNC_HOME=os.path.join(home, 'client'), HEALTHSYNC_PASSPHRASE_FILE=passphrase)
     enrol(server.host, server.env, os.path.join(folder, 'healthsync'), env)
     return env
-
-
-def opening(said):
-    """Seconds until the key was read from the opened key store, as `--debug-tls --json` tells."""
-    steps = [json.loads(line) for line in said.decode().splitlines()]
-    taken = [step['micros'] / 1e6 for step in steps if step['step'] in ('key-store', 'key')]
-    if len(taken) != 2:
-        raise SystemExit('the key was not read once: %s' % steps)
-    return sum(taken)
-
-
-def spread(values, unit=1, text='%.2f'):
-    return '%s (%s to %s)' % tuple(text % (value * unit) for value in (statistics.median(values), min(values), max(values)))
 
 
 def measure(folder, tools, runs, say):

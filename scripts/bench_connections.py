@@ -84,11 +84,11 @@ def measure(folder, rounds, say, quick=False):
             exchange[-1]['exchange']['cpu_ms'], exchange[-1]['handshake']['cpu_ms']))
     kib = [value / 1024 for value in rest]
     lines = ['| | %d rounds, median (lowest to highest) |' % rounds, '|---|--:|',
-             '| healthsync-server, full handshakes per second of CPU | %s |' % spread(ours, '%.0f')]
+             '| healthsync-server, full handshakes per second of CPU | %s |' % spread(ours, text='%.0f')]
     if nginx:
-        lines.append('| nginx, the same | %s |' % spread(theirs, '%.0f'))
-    lines += ['| healthsync-server with X25519MLKEM768, which it prefers | %s |' % spread(hybrid, '%.0f'),
-              '| healthsync-server, memory of a connection at rest | %s |' % spread(kib, '%.1f KiB')]
+        lines.append('| nginx, the same | %s |' % spread(theirs, text='%.0f'))
+    lines += ['| healthsync-server with X25519MLKEM768, which it prefers | %s |' % spread(hybrid, text='%.0f'),
+              '| healthsync-server, memory of a connection at rest | %s |' % spread(kib, text='%.1f KiB')]
     if nginx:
         lines.append('| nginx, the same | %s |' % spread([value / 1024 for value in their_rest], '%.1f KiB'))
     lines += ['| the pairing exchange, CPU of both ends | %s |' % spread([one['exchange']['cpu_ms'] for one in exchange], '%.2f ms'),
@@ -100,7 +100,7 @@ def measure(folder, rounds, say, quick=False):
             lines.append('| %s | not measured: nginx was missing | | %s |' % (what, aim))
             return
         lines.append('| %s | %s | %s | %s |' % (
-            what, spread(values, '%.2f'), 'yes' if holds(statistics.median(values)) else '**no**', aim))
+            what, spread(values, text='%.2f'), 'yes' if holds(statistics.median(values)) else '**no**', aim))
 
     verdict('handshakes per second of CPU, ours / nginx', [a / b for a, b in zip(ours, theirs)], lambda r: r >= 1.8, 'at least 1.8')
     verdict('pairing exchange / bare handshake, CPU', [one['exchange']['cpu_ms'] / one['handshake']['cpu_ms'] for one in exchange],

@@ -44,9 +44,9 @@ def measure(folder, records, rounds):
                 values.append(done['requests'] / (cpu(who.pids()) - before))
                 say('  %-20s %7.0f requests per second of CPU' % ('healthsync-server' if who is server else 'nginx', values[-1]))
     lines = ['| | %d rounds, median (lowest to highest) |' % rounds, '|---|--:|',
-             '| healthsync-server, requests per second of its CPU | %s |' % spread(ours, '%.0f')]
+             '| healthsync-server, requests per second of its CPU | %s |' % spread(ours, text='%.0f')]
     if theirs:
-        lines.append('| nginx with the ready answer, the same | %s |' % spread(theirs, '%.0f'))
+        lines.append('| nginx with the ready answer, the same | %s |' % spread(theirs, text='%.0f'))
     lines += [''] + RATIOS + [verdict('requests per second of CPU, ours / nginx', [a / b for a, b in zip(ours, theirs)], least=0.3, goal=0.6)]
     return '''## Many clients
 

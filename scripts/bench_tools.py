@@ -1,6 +1,6 @@
 """What the parts of scripts/bench have in common: running and timing programs, ratios, peers from PyPI, a pair
 of our own programs, and nginx with the certificates of a pair."""
-import os, platform, shutil, socket, statistics, subprocess, sys, time
+import datetime, json, os, platform, shutil, socket, statistics, subprocess, sys, time
 
 import server_with_pair
 from server_with_pair import ROOT, TARGET, Failed, stop
@@ -14,15 +14,25 @@ def say(text):
 
 def timed(command, env=None, stdout=None):
     """Seconds by the clock, seconds of CPU and peak resident bytes of a command that must succeed."""
+    return ran(command, env, stdout)[:3]
+
+
+def spent(command, env=None):
+    """Seconds by the clock and of CPU of a command that must succeed, and what it said on stderr."""
+    seconds, cpu, _, said = ran(command, env)
+    return seconds, cpu, said
+
+
+def ran(command, env=None, stdout=None):
     began = time.perf_counter()
-    child = subprocess.Popen(command, env=env, stdout=stdout or subprocess.DEVNULL, stderr=subprocess.PIPE)
+    child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=stdout or subprocess.DEVNULL, stderr=subprocess.PIPE)
     errors = child.stderr.read()
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - began
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise Failed('%s failed (%d): %s' % (command, child.returncode, errors.decode(errors='replace')[-2000:]))
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, errors
 
 
 class Series:
@@ -51,8 +61,8 @@ TIMES = ['| | runs | median | fastest | slowest | CPU, median | peak memory |', 
 RATIOS = ['| ratio, round by round | median (lowest to highest) | reached | to reach | goal |', '|---|--:|---|---|---|']
 
 
-def spread(values, text='%.2f'):
-    return '%s (%s to %s)' % tuple(text % value for value in (statistics.median(values), min(values), max(values)))
+def spread(values, unit=1, text='%.2f'):
+    return '%s (%s to %s)' % tuple(text % (value * unit) for value in (statistics.median(values), min(values), max(values)))
 
 
 def verdict(what, values, most=None, least=None, goal=None):
@@ -103,6 +113,30 @@ def exported(folder, records):
     subprocess.run([sys.executable, os.path.join(ROOT, 'scripts', 'gen-export.py'), '--records', str(records), '--out', folder],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return os.path.join(folder, 'export.zip')
+
+
+def heart_rates(path, records, years, seed=0):
+    """Writes an export.xml of so many heart rates, evenly over so many years; the path. Another seed gives others."""
+    step = years * 31_557_600 / records
+    begin = datetime.datetime(2005, 1, 1, tzinfo=datetime.timezone.utc).timestamp() + seed
+    record = ('<Record type="HKQuantityTypeIdentifierHeartRate" sourceName="Watch" unit="count/min" creationDate="%s" startDate="%s" '
+              'endDate="%s" value="%d"/>\n')
+    with open(path, 'w') as file:
+        file.write('<?xml version="1.0" encoding="UTF-8"?>\n<HealthData locale="en_US">\n<ExportDate value="2026-01-01 00:00:00 +0000"/>\n')
+        for number in range(records):
+            at = time.strftime('%Y-%m-%d %H:%M:%S +0000', time.gmtime(begin + number * step))
+            file.write(record % (at, at, at, 50 + (number * 7919 + seed) % 110))
+        file.write('</HealthData>\n')
+    return path
+
+
+def opening(said):
+    """Seconds until the key was read from the opened key store, as `--debug-tls --json` tells."""
+    steps = [json.loads(line) for line in said.decode().splitlines() if line.startswith('{')]
+    taken = [step['micros'] / 1e6 for step in steps if step.get('step') in ('key-store', 'key')]
+    if len(taken) != 2:
+        raise Failed('the key was not read once: %s' % steps)
+    return sum(taken)
 
 
 def machine(folder):
