@@ -138,7 +138,8 @@ impl NewKey {
     }
 
     /// The new credentials beside the present ones: same pair, same CA, new key and leaf. The
-    /// answer must be a leaf of our CA for the new key and this pair, valid now.
+    /// answer must be a leaf of our CA for the new key and this pair that has not ended. One that begins
+    /// later was made by a clock ahead of ours: the server's, and it is the server that judges it.
     pub fn accept(
         self,
         answer: &[u8],
@@ -146,10 +147,13 @@ impl NewKey {
         now: i64,
     ) -> Result<ClientCredentials, UnusableAnswer> {
         let Reissued { leaf, .. } = Reissued::read(answer)?;
-        if check_leaf(&leaf, &present.ca, false, now) != Validity::Valid {
-            return Err(UnusableAnswer(
-                "it does not have the agreed form, or is not valid now",
-            ));
+        match check_leaf(&leaf, &present.ca, false, now) {
+            Validity::Valid | Validity::NotYetValid => {}
+            Validity::Expired | Validity::Untrusted(_) => {
+                return Err(UnusableAnswer(
+                    "it does not have the agreed form, or has ended",
+                ));
+            }
         }
         let parsed = Certificate::from_der(&leaf).map_err(|_| UnusableAnswer("it is damaged"))?;
         if parsed.key != self.0.digest() {

@@ -1,10 +1,16 @@
 //! A computer whose clock is slow, and whose certificate has run out by the server's clock alone.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use healthsync_core::api;
 use healthsync_pairing::{
-    environment::{Environment, SystemEntropy},
+    environment::{Clock, Environment, SystemClock, SystemEntropy},
     renewal,
     tls::door::{self, Entered},
     trust::{Peer, Trust},
@@ -104,5 +110,54 @@ fn a_certificate_that_only_the_server_takes_for_ended_is_renewed() {
     let states: Vec<_> = records.iter().map(|record| record.state.as_str()).collect();
     // Oldest first: the pair of a year ago, then the one that it replaced on the device.
     assert_eq!(states, ["active", "revoked"]);
+    runtime.shutdown_timeout(Duration::from_secs(5));
+}
+
+/// A clock that somebody sets.
+#[derive(Debug, Default)]
+struct Ahead(AtomicI64);
+
+impl Clock for Ahead {
+    fn now(&self) -> i64 {
+        SystemClock.now() + self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// The certificate that ended by the server's clock alone is renewed into one that begins only later by
+/// this computer's, which the server takes: nobody is shut out for an hour, when the next may be asked.
+#[test]
+fn a_certificate_that_begins_later_is_taken() {
+    let mut host = Host::with_data();
+    let (device, old) = Device::paired(&host, "Anna's laptop");
+    host.run(&["revoke", &old]).good();
+    host.kill();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let port = host.port;
+    let ahead = Arc::new(Ahead::default());
+    runtime.block_on(async {
+        pair_in_the_past(&host, &device, &old, 365 * DAY - 100).await;
+        let keys = store(host.path("server/keys"), "correct horse battery staple");
+        let environment = Environment {
+            clock: Arc::clone(&ahead) as _,
+            entropy: Arc::new(SystemEntropy),
+        };
+        let trust = Trust::open(&host.path("server/trust.db"), keys, environment);
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("ours");
+        tokio::spawn(serve(trust.expect("opens"), listener));
+    });
+    let address = format!("127.0.0.1:{port}");
+    let run = |words: &[&str]| device.run(&[words, &["--host", &address]].concat());
+    // While the clocks agree the server gets a leaf of today; then its clock goes ahead.
+    run(&["status"]).failed(1, &["SERVER_ERROR"]);
+    ahead.0.store(600, Ordering::SeqCst);
+    let renewed = run(&["cert", "renew"]).good();
+    assert_eq!(renewed.last()["event"], "renewed", "{renewed:?}");
+    let info = device.run(&["cert", "info"]).good().last();
+    assert_eq!(info["client"]["status"], "Not yet valid", "{info}");
+    // The server takes it, and says no to the path alone.
+    run(&["status"]).failed(1, &["SERVER_ERROR"]);
     runtime.shutdown_timeout(Duration::from_secs(5));
 }
