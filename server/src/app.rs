@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use healthsync_core::store::{Store, StoreError};
+use healthsync_core::store::{KeptTotals, Store, StoreError};
 use healthsync_pairing::{audit::Audit, environment::Environment, trust::Trust};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ pub struct App {
     rate: Limiter,
     scans: Arc<Semaphore>,
     news: Arc<News>,
+    kept: KeptTotals,
     stop: CancellationToken,
     connections: AtomicU64,
     windows: watch::Sender<usize>,
@@ -78,6 +79,7 @@ impl App {
             scans: Arc::new(Semaphore::new(parts.limits.scans)),
             rate: Limiter::new(parts.limits.rate),
             news: News::new(parts.folder.health_db(), &parts.limits),
+            kept: KeptTotals::default(),
             stop: CancellationToken::new(),
             parts,
             connections: AtomicU64::new(0),
@@ -134,6 +136,11 @@ impl App {
     /// Who waits for a change.
     pub const fn news(&self) -> &Arc<News> {
         &self.news
+    }
+
+    /// What is kept of totals between requests.
+    pub const fn kept_totals(&self) -> &KeptTotals {
+        &self.kept
     }
 
     /// Cancelled when the server stops.

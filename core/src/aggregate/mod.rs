@@ -37,7 +37,10 @@ mod source;
 mod sweep;
 mod table;
 
-pub(crate) use self::table::{TotalsBuilder, TotalsRow};
+pub(crate) use self::{
+    discrete::{Discrete, HOUR_MS, Spread},
+    table::{TotalsBuilder, TotalsRow},
+};
 pub use self::{
     night::GAP_MS,
     period::{Bucket, Calendar, Period, UnknownPeriod, UnknownZone, zone},
@@ -47,7 +50,7 @@ pub use self::{
 
 use std::ops::ControlFlow;
 
-use self::{category::Categories, cumulative::Cumulative, discrete::Discrete, night::Nights};
+use self::{category::Categories, cumulative::Cumulative, night::Nights};
 use crate::kind::Style;
 
 /// One sample, as far as totals need it.

@@ -146,7 +146,7 @@ fn page(connection: &Connection, query: &ChangesQuery) -> Result<Changes, Change
 }
 
 /// Of the transaction that wrote this place.
-fn token(connection: &Connection, seq: i64) -> Result<Option<[u8; 16]>, StoreError> {
+pub(super) fn token(connection: &Connection, seq: i64) -> Result<Option<[u8; 16]>, StoreError> {
     let sql = "SELECT token FROM history WHERE seq >= ?1 ORDER BY seq LIMIT 1";
     let mut statement = connection.prepare_cached(sql)?;
     Ok(statement.query_row([seq], |row| row.get(0)).optional()?)

@@ -28,7 +28,7 @@ pub use ingest::{
 };
 pub use priority::{Preference, RankedSource};
 pub use range::{Paged, Place, Range};
-pub use totals::TotalsError;
+pub use totals::{KeptTotals, TotalsError};
 pub use workouts::{
     Member, StoredActivity, StoredCorrelation, StoredEvent, StoredStatistic, StoredWorkout,
 };

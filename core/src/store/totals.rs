@@ -1,27 +1,29 @@
 //! Totals over the samples of the store: one walk a type, in the order of start.
 
+mod kept;
+mod out;
+
 use std::{collections::HashMap, ops::ControlFlow};
 
 use rusqlite::{Connection, params_from_iter};
 
+pub use self::kept::KeptTotals;
+use self::out::Out;
 use super::{
     Store, StoreError,
-    plan::{Part, Plan},
+    plan::{Part, Plan, numbers},
     priority::{Priority, Ranks},
 };
 use crate::{
     aggregate::{
-        Aggregator, Calendar, Content, Entry, Figure, GAP_MS, Stage, TooManyOverlaps, TotalsBatch,
-        TotalsBuilder, TotalsRow, Value,
+        Aggregator, Calendar, Content, Discrete, Entry, Figure, GAP_MS, Stage, TooManyOverlaps,
+        TotalsBatch, TotalsRow, Value,
     },
     api::Code,
-    kind::{Kind, Selector},
+    kind::{Kind, Selector, Style},
     query::Query,
     report::Hint,
 };
-
-/// Rows of a full batch.
-const BATCH_ROWS: usize = 4096;
 
 /// How far back a sleep is looked for that began before the range: two days.
 const SLEEP_MS: i64 = 2 * 86_400_000;
@@ -71,10 +73,12 @@ impl Store {
     /// Hands the totals of `query` to `sink`, batch by batch, in the order type, time, origin, unit,
     /// category. The range grows to whole buckets; limit, offset and cursor do not count. `Break`
     /// ends the walk early. Every number comes from samples that `query` names, and from no other.
+    /// What is in `kept` is not read again; the numbers are the same.
     pub fn totals(
         &self,
         query: &Query,
         calendar: &Calendar,
+        kept: Option<&KeptTotals>,
         sink: &mut dyn FnMut(TotalsBatch) -> ControlFlow<()>,
     ) -> Result<u64, TotalsError> {
         self.snapshot(|store| {
@@ -88,15 +92,14 @@ impl Store {
                 ..query.clone()
             };
             let walk = Walk::new(&store.connection)?;
-            let mut out = Out {
-                builder: TotalsBuilder::default(),
-                count: 0,
-                sink,
-                stopped: false,
-                failed: None,
-            };
+            let mut out = Out::new(sink);
             for kind in walk.kinds(&query)? {
-                walk.kind(&kind, &query, calendar, &mut out)?;
+                // What lies outside is no row, so it need not be cut into buckets.
+                let calendar = &calendar.clone().within(query.start_ms, query.end_ms);
+                match kept {
+                    Some(kept) if walk.hours(&kind, &query, calendar, kept, &mut out)? => {}
+                    Some(_) | None => walk.kind(&kind, &query, calendar, &mut out)?,
+                }
                 if !out.check()? {
                     return Ok(out.count);
                 }
@@ -147,52 +150,6 @@ impl Names {
     fn name(&self, place: u32) -> &str {
         let place = usize::try_from(place).unwrap_or(usize::MAX);
         self.sorted.get(place).map_or("", String::as_str)
-    }
-}
-
-/// Where the rows go.
-struct Out<'s> {
-    builder: TotalsBuilder,
-    count: u64,
-    sink: &'s mut dyn FnMut(TotalsBatch) -> ControlFlow<()>,
-    stopped: bool,
-    failed: Option<StoreError>,
-}
-
-impl Out<'_> {
-    /// Takes a row; why no more are wanted is told by [`Out::check`].
-    fn push(&mut self, row: &TotalsRow<'_>) -> ControlFlow<()> {
-        if self.stopped || self.failed.is_some() {
-            return ControlFlow::Break(());
-        }
-        self.builder.push(row);
-        if self.builder.len() >= BATCH_ROWS {
-            self.failed = self.flush().err();
-            if self.stopped || self.failed.is_some() {
-                return ControlFlow::Break(());
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// Whether to go on.
-    fn check(&mut self) -> Result<bool, StoreError> {
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => Ok(!self.stopped),
-        }
-    }
-
-    fn flush(&mut self) -> Result<(), StoreError> {
-        if self.builder.len() == 0 {
-            return Ok(());
-        }
-        let batch = self.builder.take().map_err(|error| {
-            StoreError::from(rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-        })?;
-        self.count += u64::try_from(batch.len()).unwrap_or_default();
-        self.stopped |= (self.sink)(batch).is_break();
-        Ok(())
     }
 }
 
@@ -256,8 +213,6 @@ impl<'c> Walk<'c> {
         let Some(part) = self.part(kind, query, is_sleep)? else {
             return Ok(());
         };
-        // What lies outside is no row, so it need not be cut into buckets.
-        let calendar = &calendar.clone().within(query.start_ms, query.end_ms);
         let mut aggregator = Aggregator::new(Kind::stored(kind).style(), is_sleep, calendar);
         if is_sleep {
             for (category, name) in (0..).zip(&self.categories.sorted) {
@@ -265,11 +220,7 @@ impl<'c> Walk<'c> {
             }
         }
         let mut ranks: HashMap<i64, Ranks<'_>> = HashMap::new();
-        let is_wanted = |figure: &Figure| {
-            let start_ms = figure.bucket.start_ms;
-            query.start_ms.is_none_or(|start| start <= start_ms)
-                && query.end_ms.is_none_or(|end| start_ms < end)
-        };
+        let is_wanted = |figure: &Figure| is_within(query, figure.bucket.start_ms);
         let sql = format!(
             "SELECT start_ms, end_ms, origin_id, source_id, unit_id, value, category_id, device_id
              FROM sample {} ORDER BY start_ms, id",
@@ -292,8 +243,7 @@ impl<'c> Walk<'c> {
             let entry = Entry {
                 start_ms: row.get(0)?,
                 end_ms: row.get(1)?,
-                series: (place.saturating_mul(self.units.len()))
-                    .saturating_add(self.units.place(row.get(4)?)),
+                series: self.series(place, row.get(4)?),
                 rank: ranks.rank(row.get(3)?, row.get(7)?),
                 content,
             };
@@ -318,6 +268,43 @@ impl<'c> Walk<'c> {
             self.put(kind, &figure, calendar, out)
         });
         Ok(())
+    }
+
+    /// The totals of a type from kept hours; whether there are some that fit.
+    fn hours(
+        &self,
+        kind: &str,
+        query: &Query,
+        calendar: &Calendar,
+        kept: &KeptTotals,
+        out: &mut Out<'_>,
+    ) -> Result<bool, TotalsError> {
+        let Some(hours) = kept.hours(self.connection, kind, query, calendar)? else {
+            return Ok(false);
+        };
+        let origins = numbers(self.connection, "origin", &query.origins)?;
+        let mut spreads =
+            Discrete::new(calendar.clone(), Kind::stored(kind).style() == Style::Level);
+        for hour in &hours.rows {
+            let is_asked = query.origins.is_empty() || origins.contains(&hour.origin_id);
+            if !is_asked || !is_within(query, hour.start_ms) {
+                continue;
+            }
+            let series = self.series(self.origins.place(hour.origin_id), hour.unit_id);
+            spreads.add(hour.start_ms, series, hour.spread, &mut |figure| {
+                self.put(kind, &figure, calendar, out)
+            });
+            if !out.check()? {
+                return Ok(true);
+            }
+        }
+        spreads.finish(&mut |figure| self.put(kind, &figure, calendar, out));
+        Ok(true)
+    }
+
+    /// A number for each pair of origin and unit, in the order of their names.
+    fn series(&self, origin: u32, unit_id: i64) -> u32 {
+        (origin.saturating_mul(self.units.len())).saturating_add(self.units.place(unit_id))
     }
 
     fn put(
@@ -348,6 +335,11 @@ impl<'c> Walk<'c> {
             bucket: figure.bucket,
         })
     }
+}
+
+fn is_within(query: &Query, start_ms: i64) -> bool {
+    query.start_ms.is_none_or(|start| start <= start_ms)
+        && query.end_ms.is_none_or(|end| start_ms < end)
 }
 
 #[expect(

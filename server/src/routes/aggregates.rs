@@ -13,7 +13,7 @@ use healthsync_core::{
     api::{AggregatesParams, Code},
     format::{Options, TableEncoder},
     query::Query,
-    store::Store,
+    store::{KeptTotals, Store},
     time,
 };
 use healthsync_pairing::audit::Event;
@@ -55,8 +55,10 @@ pub(super) async fn aggregates(
             Ok((stream::narrowed(store, &permit, build, reading)?, None))
         }
     };
+    let keeper = Arc::clone(&app);
     let written = move |store: &Store, query: Query, outlet: &mut Outlet| {
-        write(store, &query, &calendar, encoder, outlet)
+        let kept = keeper.kept_totals();
+        write(store, &query, &calendar, kept, encoder, outlet)
     };
     stream::respond(app, reading, format.media_type, begun, written).await
 }
@@ -65,13 +67,14 @@ fn write(
     store: &Store,
     query: &Query,
     calendar: &Calendar,
+    kept: &KeptTotals,
     mut encoder: TableEncoder,
     outlet: &mut Outlet,
 ) -> Result<(), Broken> {
     let mut out = Vec::new();
     encoder.start(&mut out)?;
     let mut broken = None;
-    store.totals(query, calendar, &mut |batch| {
+    store.totals(query, calendar, Some(kept), &mut |batch| {
         outlet.add(batch.len());
         let written = encoder
             .batch(batch.columns(), &mut out)

@@ -71,7 +71,7 @@ fn check(store: &Store, query: &Query, period: Period, zone_name: &str, expected
     let mut encoder = TableEncoder::new(csv, &Options::default(), totals_schema(), "x").unwrap();
     let mut out = Vec::new();
     let count = store
-        .totals(query, &calendar, &mut |batch| {
+        .totals(query, &calendar, None, &mut |batch| {
             encoder.batch(batch.columns(), &mut out).unwrap();
             ControlFlow::Continue(())
         })
@@ -285,7 +285,7 @@ fn a_sink_may_stop() {
     let calendar = Calendar::new(Period::Hourly, zone("UTC").unwrap(), Weekday::Monday);
     let mut batches = 0;
     let count = store
-        .totals(&Query::default(), &calendar, &mut |_| {
+        .totals(&Query::default(), &calendar, None, &mut |_| {
             batches += 1;
             ControlFlow::Break(())
         })
