@@ -45,6 +45,40 @@ pub(crate) fn push_rfc3339(ms: i64, out: &mut Vec<u8>) {
     out.push(b'Z');
 }
 
+/// Reads what [`rfc3339`] says, with milliseconds or without.
+pub(crate) fn from_rfc3339(text: &str) -> Option<i64> {
+    let number = |text: &str| text.parse::<i64>().ok();
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let (date, day) = date.rsplit_once('-')?;
+    let (year, month) = date.rsplit_once('-')?;
+    let (time, millis) = time.split_once('.').unwrap_or((time, "0"));
+    let (time, second) = time.rsplit_once(':')?;
+    let (hour, minute) = time.split_once(':')?;
+    let days = days_from_civil(number(year)?, number(month)?, number(day)?)?;
+    let fields = [(hour, 24), (minute, 60), (second, 60), (millis, 1000)];
+    fields.into_iter().try_fold(days, |so_far, (text, size)| {
+        let field = number(text).filter(|field| (0..size).contains(field))?;
+        so_far.checked_mul(size)?.checked_add(field)
+    })
+}
+
+/// The other way of [`civil_from_days`].
+fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let (year, month_from_march) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year.checked_sub(1)?, month + 9)
+    };
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = year.div_euclid(400).checked_mul(146_097)?;
+    days.checked_add(day_of_era - 719_468)
+}
+
 /// The two digits of a number below 100.
 fn two(number: i64) -> [u8; 2] {
     let number = u8::try_from(number).unwrap_or_default();

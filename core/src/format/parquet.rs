@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Schema, SchemaRef};
 use parquet::{
     arrow::ArrowWriter,
     basic::{Compression, Encoding, ZstdLevel},
@@ -39,94 +41,115 @@ const GROUP_BYTES: usize = 8 << 20;
 /// As for the Arrow stream: higher levels cost several times the time.
 const ZSTD_LEVEL: i32 = 1;
 
-/// The only column of floating-point numbers.
-const VALUE: usize = 2;
-
-/// Columns whose values hardly repeat, so that a dictionary of them is thrown away in the end.
-const TEXTS: [&str; 2] = ["id", "metadata"];
-/// Whole numbers that grow slowly.
-const INSTANTS: [&str; 3] = ["startDate", "endDate", "creationDate"];
-
 struct Parquet {
     include_metadata: bool,
-    writer: Option<ArrowWriter<Vec<u8>>>,
+    writer: Option<Writer>,
 }
 
 impl Parquet {
-    fn writer(&mut self) -> Result<&mut ArrowWriter<Vec<u8>>, FormatError> {
+    fn writer(&mut self) -> Result<&mut Writer, FormatError> {
         let writer = self.writer.as_mut();
         writer.ok_or_else(|| FormatError::encode("the file was not started"))
-    }
-
-    /// Hands what the writer has written to `out`.
-    fn drain(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        let writer = self.writer()?;
-        writer.sync().map_err(FormatError::encode)?;
-        out.append(writer.inner_mut());
-        Ok(())
     }
 }
 
 impl Encoder for Parquet {
     fn start(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        let schema = batch::schema(self.include_metadata);
-        let properties = properties()?;
-        let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties))
-            .map_err(FormatError::encode)?;
+        let writer = Writer::new(batch::schema(self.include_metadata), out)?;
         self.writer = Some(writer);
-        self.drain(out)
+        Ok(())
     }
 
     fn batch(&mut self, batch: &SampleBatch, out: &mut Vec<u8>) -> Result<(), FormatError> {
         let columns = fitting(batch, self.include_metadata)?;
-        self.writer()?
-            .write(&columns)
-            .map_err(FormatError::encode)?;
-        self.drain(out)
+        self.writer()?.batch(&columns, out)
     }
 
     fn finish(&mut self, _end: &End, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        self.writer()?.finish().map_err(FormatError::encode)?;
+        self.writer()?.finish(out)
+    }
+}
+
+/// A file of any columns that tables have here.
+pub(super) struct Writer {
+    schema: SchemaRef,
+    inner: ArrowWriter<Vec<u8>>,
+}
+
+impl Writer {
+    /// Begins a file.
+    pub(super) fn new(schema: SchemaRef, out: &mut Vec<u8>) -> Result<Self, FormatError> {
+        let properties = properties(&schema)?;
+        let inner = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties))
+            .map_err(FormatError::encode)?;
+        let mut writer = Self { schema, inner };
+        writer.drain(out)?;
+        Ok(writer)
+    }
+
+    /// Adds rows.
+    pub(super) fn batch(
+        &mut self,
+        batch: &RecordBatch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        self.inner.write(batch).map_err(FormatError::encode)?;
+        self.drain(out)
+    }
+
+    /// Ends the file.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        self.inner.finish().map_err(FormatError::encode)?;
         let begin = out.len();
         self.drain(out)?;
-        let columns = batch::schema(self.include_metadata).fields().len();
         if let Some(end) = out.get_mut(begin..) {
-            name_plain_order(columns, end);
+            name_plain_order(&self.schema, end);
         }
+        Ok(())
+    }
+
+    /// Hands what the writer has written to `out`.
+    fn drain(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        self.inner.sync().map_err(FormatError::encode)?;
+        out.append(self.inner.inner_mut());
         Ok(())
     }
 }
 
-/// Lets the footer say of `value` what it says of every other column: that its order is that of its
-/// type. The writer names the order of IEEE 754, which is new in the format; polars 1 reads no file
-/// that does so. No statistics of that column depend on it, because none are written.
+/// Lets the footer say of floating-point numbers what it says of every other column: that their order
+/// is that of their type. The writer names the order of IEEE 754, which is new in the format; polars
+/// 1 reads no file that does so. No statistics of these columns depend on it, because none are written.
 ///
 /// The orders are a list of unions (Thrift, compact): each a field header, an empty structure, a
 /// stop. Field 1 is the order of the type, field 2 that of IEEE 754.
-fn name_plain_order(columns: usize, end: &mut [u8]) {
+fn name_plain_order(schema: &Schema, end: &mut [u8]) {
     const OF_TYPE: [u8; 3] = [0x1c, 0, 0];
     const OF_IEEE_754: [u8; 3] = [0x2c, 0, 0];
-    let Ok(length) = u8::try_from(columns) else {
+    let Ok(length) = u8::try_from(schema.fields().len()) else {
         return;
     };
     // A list of less than 15 structures has its length in the high half of its first byte.
     let mut list = vec![(length << 4) | 0x0c];
-    for column in 0..columns {
-        list.extend_from_slice(if column == VALUE {
-            &OF_IEEE_754
-        } else {
-            &OF_TYPE
-        });
+    let mut plain = list.clone();
+    for field in schema.fields() {
+        let is_float = *field.data_type() == DataType::Float64;
+        list.extend_from_slice(if is_float { &OF_IEEE_754 } else { &OF_TYPE });
+        plain.extend_from_slice(&OF_TYPE);
     }
     let found = end.windows(list.len()).rposition(|window| window == list);
-    let place = found.map(|at| at + 1 + VALUE * OF_TYPE.len());
-    if let Some(header) = place.and_then(|at| end.get_mut(at)) {
-        *header = 0x1c;
+    let place = found.and_then(|at| end.get_mut(at..at + list.len()));
+    if let Some(place) = place {
+        place.copy_from_slice(&plain);
     }
 }
 
-fn properties() -> Result<WriterProperties, FormatError> {
+fn properties(schema: &Schema) -> Result<WriterProperties, FormatError> {
     let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(FormatError::encode)?;
+    let versions = schema.metadata().iter();
+    let mut versions: Vec<_> = versions
+        .map(|(key, version)| KeyValue::new(key.clone(), version.clone()))
+        .collect();
+    versions.sort_by(|one, other| one.key.cmp(&other.key));
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
@@ -134,36 +157,39 @@ fn properties() -> Result<WriterProperties, FormatError> {
         // Smallest and largest of a row group, not of each page: those would be kept to the end.
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
-        .set_key_value_metadata(Some(vec![KeyValue::new(
-            batch::VERSION_KEY.to_owned(),
-            batch::SCHEMA_VERSION.to_owned(),
-        )]));
-    for name in TEXTS {
-        let column = ColumnPath::from(name);
-        properties = properties
-            .set_column_dictionary_enabled(column.clone(), false)
-            .set_column_statistics_enabled(column, EnabledStatistics::None);
-    }
-    // See `name_plain_order`.
-    let value = ColumnPath::from("value");
-    properties = properties.set_column_statistics_enabled(value, EnabledStatistics::None);
-    for name in INSTANTS {
-        let column = ColumnPath::from(name);
-        properties = properties
-            .set_column_dictionary_enabled(column.clone(), false)
-            .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+        .set_key_value_metadata(Some(versions));
+    for field in schema.fields() {
+        let column = ColumnPath::from(field.name().as_str());
+        properties = match field.data_type() {
+            // Texts that hardly repeat: a dictionary of them would be thrown away in the end.
+            DataType::Utf8 => properties
+                .set_column_dictionary_enabled(column.clone(), false)
+                .set_column_statistics_enabled(column, EnabledStatistics::None),
+            // See `name_plain_order`.
+            DataType::Float64 => {
+                properties.set_column_statistics_enabled(column, EnabledStatistics::None)
+            }
+            // Whole numbers that grow slowly.
+            DataType::Timestamp(..) => properties
+                .set_column_dictionary_enabled(column.clone(), false)
+                .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED),
+            _ => properties,
+        };
     }
     Ok(properties.build())
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{RecordBatch, cast::AsArray as _, types::Int32Type};
+    use arrow_array::{cast::AsArray as _, types::Int32Type};
     use bytes::Bytes;
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;
     use crate::{batch::tests::hard_samples, format::Options};
+
+    /// The only column of floating-point numbers.
+    const VALUE: usize = 2;
 
     fn encoder(include_metadata: bool) -> Box<dyn Encoder> {
         (PARQUET.encoder)(&Options {

@@ -3,7 +3,7 @@
 //! The columns are those of an Arrow schema; a cell is a text, a number, an instant, a truth value or
 //! a JSON object. Numbers, dates, quotes and absences are spelled as in the formats of samples.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use arrow_array::{
     Array, BooleanArray, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray,
@@ -18,6 +18,7 @@ use super::{
     arrow::stream_writer,
     csv::Lines,
     json::{push_fields, push_text},
+    parquet::Writer,
     rows::{Notation, push_number},
 };
 use crate::time::push_rfc3339;
@@ -45,6 +46,7 @@ enum Spelling {
     /// All in one object, in an array of this name.
     Document(&'static str),
     Arrow(Option<Box<StreamWriter<Vec<u8>>>>),
+    Parquet(Option<Box<Writer>>),
 }
 
 impl std::fmt::Debug for TableEncoder {
@@ -80,6 +82,18 @@ impl TableEncoder {
         })
     }
 
+    /// Of a file that is kept: CSV or Parquet, in which tables do not travel. `None`: no such format.
+    pub(crate) fn of_file(format: &Format, schema: SchemaRef) -> Option<Self> {
+        if format.name != "parquet" {
+            return Self::new(format, &Options::default(), schema, "");
+        }
+        Some(Self {
+            schema,
+            notation: Spelling::Parquet(None),
+            count: 0,
+        })
+    }
+
     /// How many rows were written.
     pub const fn count(&self) -> u64 {
         self.count
@@ -104,6 +118,10 @@ impl TableEncoder {
                 out.append(begun.get_mut());
                 *writer = Some(Box::new(begun));
             }
+            Spelling::Parquet(writer) => {
+                let begun = Writer::new(Arc::clone(&self.schema), out)?;
+                *writer = Some(Box::new(begun));
+            }
         }
         Ok(())
     }
@@ -115,13 +133,16 @@ impl TableEncoder {
         }
         let rows = u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
         if let Spelling::Arrow(writer) = &mut self.notation {
-            let writer = writer
-                .as_mut()
-                .ok_or_else(|| FormatError::encode("the stream was not started"))?;
+            let writer = writer.as_mut().ok_or_else(not_started)?;
             writer.write(batch).map_err(FormatError::encode)?;
             out.append(writer.get_mut());
             self.count = self.count.saturating_add(rows);
             return Ok(());
+        }
+        if let Spelling::Parquet(writer) = &mut self.notation {
+            let writer = writer.as_mut().ok_or_else(not_started)?;
+            self.count = self.count.saturating_add(rows);
+            return writer.batch(batch, out);
         }
         let columns = batch
             .columns()
@@ -156,7 +177,7 @@ impl TableEncoder {
                     }
                     out.extend_from_slice(if is_document { b"}" } else { b"}\n" });
                 }
-                Spelling::Arrow(_) => {}
+                Spelling::Arrow(_) | Spelling::Parquet(_) => {}
             }
             self.count = self.count.saturating_add(1);
         }
@@ -173,15 +194,18 @@ impl TableEncoder {
             Spelling::Lines(_) | Spelling::Objects => {}
             Spelling::Document(_) => push_fields(tail, self.count, out),
             Spelling::Arrow(writer) => {
-                let writer = writer
-                    .as_mut()
-                    .ok_or_else(|| FormatError::encode("the stream was not started"))?;
+                let writer = writer.as_mut().ok_or_else(not_started)?;
                 writer.finish().map_err(FormatError::encode)?;
                 out.append(writer.get_mut());
             }
+            Spelling::Parquet(writer) => writer.as_mut().ok_or_else(not_started)?.finish(out)?,
         }
         Ok(())
     }
+}
+
+fn not_started() -> FormatError {
+    FormatError::encode("the stream was not started")
 }
 
 /// One column, whatever its type.
@@ -290,8 +314,6 @@ impl<'a> Cells<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow_array::ArrayRef;
     use arrow_schema::{DataType, Field, Schema, TimeUnit};
 

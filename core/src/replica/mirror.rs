@@ -9,8 +9,11 @@
 //!     └──► (history starts anew) staged_samples, ..  staged cursor ──► swap
 //! ```
 //!
-//! What people look into is in [`tables`]; the rest is `sync_state`.
+//! What people look into is in [`tables`]; the rest is `sync_state`. A copy that is kept as files, too,
+//! notes in [`parts`] which of them are due.
 
+mod columns;
+mod parts;
 mod rows;
 mod tables;
 mod totals;
@@ -19,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
-pub use self::totals::TotalsDue;
+pub use self::{parts::Part, totals::TotalsDue};
 use super::ReplicaError;
 use crate::change::ChangeBatch;
 
@@ -125,6 +128,7 @@ impl Mirror {
         connection.execute_batch(
             "PRAGMA synchronous = NORMAL;
              PRAGMA cache_size = -8192;
+             PRAGMA recursive_triggers = ON;
              PRAGMA trusted_schema = OFF;",
         )?;
         Ok(Self { connection })
@@ -182,6 +186,9 @@ impl Mirror {
             transaction.execute("UPDATE sync_state SET staged_cursor = ?1", [next])?;
             if !has_more {
                 transaction.execute_batch(&tables::swap())?;
+                if parts::are_kept(&transaction)? {
+                    parts::begin_anew(&transaction)?;
+                }
                 transaction.execute(
                     "UPDATE sync_state SET cursor = staged_cursor, staged_cursor = NULL,
                                            is_staging = 0, pair = ?1, totals_from_ms = ?2",

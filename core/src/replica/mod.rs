@@ -11,10 +11,11 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{
     api::Code,
     batch::{SampleBatch, SchemaMismatch},
+    format::FormatError,
     report::Hint,
 };
 
-pub use self::mirror::{Applied, Mirror, Standing, TotalsDue};
+pub use self::mirror::{Applied, Mirror, Part, Standing, TotalsDue};
 
 /// Version of the tables, as `PRAGMA user_version` says it.
 pub const VERSION: i64 = 1;
@@ -73,6 +74,12 @@ pub enum ReplicaError {
     /// The file is something else, or of another version.
     #[error("the file is no copy that this program keeps")]
     NotACopy,
+    /// A file of it could not be made.
+    #[error("a file of the copy could not be made")]
+    Encode(#[from] FormatError),
+    /// A file of it could not be written.
+    #[error("a file of the copy could not be written")]
+    Write(#[source] std::io::Error),
     /// SQLite refused.
     #[error("the database could not be written")]
     Sqlite(#[from] rusqlite::Error),
@@ -94,7 +101,8 @@ impl ReplicaError {
             Self::Columns(_) => Code::AnswerDamaged,
             Self::Moved => Code::SyncRunning,
             Self::NotACopy => Code::NotACopy,
-            Self::Sqlite(_) => Code::OutputFailed,
+            Self::Encode(_) => Code::Internal,
+            Self::Write(_) | Self::Sqlite(_) => Code::OutputFailed,
         }
     }
 }

@@ -36,6 +36,31 @@ fn rfc3339_says_milliseconds_only_when_there_are_any() {
 }
 
 #[test]
+fn what_rfc3339_says_is_read_back() {
+    let days = (-3_000_000..4_000_000).step_by(977);
+    for ms in days.map(|day: i64| day * DAY_MS + 45_296_007) {
+        assert_eq!(from_rfc3339(&rfc3339(ms)), Some(ms));
+    }
+    for ms in [i64::MAX, i64::MIN + DAY_MS, 0, 1000, -1] {
+        assert_eq!(from_rfc3339(&rfc3339(ms)), Some(ms));
+    }
+    assert_eq!(from_rfc3339("1970-01-01T00:00:01.000Z"), Some(1000));
+    for text in [
+        "",
+        "Z",
+        "1970-01-01",
+        "1970-13-01T00:00:00Z",
+        "1970-01-01T24:00:00Z",
+        "1970-01-01T00:00Z",
+        "1970-01-01T00:00:00",
+        "1970-01-01T00:00:00.1000Z",
+        "99999999999999999-01-01T00:00:00Z",
+    ] {
+        assert_eq!(from_rfc3339(text), None, "{text}");
+    }
+}
+
+#[test]
 fn rfc3339_agrees_with_a_calendar_library() {
     // Every month and some from year 1 to 9999, so that every month and leap rule is met.
     let mut at = ms("0001-01-01T00:00:00Z");

@@ -5,7 +5,7 @@ use crate::change::{ChangeBuilder, ChangeRow};
 
 const DAY_MS: i64 = 86_400_000;
 
-fn mirror() -> (tempfile::NamedTempFile, Mirror) {
+pub(super) fn mirror() -> (tempfile::NamedTempFile, Mirror) {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mirror = Mirror::open(file.path()).unwrap();
     (file, mirror)
