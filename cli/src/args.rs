@@ -32,7 +32,7 @@ pub(crate) use self::{
     logs::Logs,
     scan::{Newcomer, Pair, Scan},
     status::{Ping, Status},
-    sync::Sync,
+    sync::{FolderFormat, Sync},
     types::{ListFormat, Types},
 };
 use crate::known;
@@ -114,7 +114,7 @@ pub(crate) enum Command {
     Types(Types),
     /// Fetch samples, workouts, routes and more, in one of many formats
     Fetch(Fetch),
-    /// Keep a copy of all data in a SQLite file, which follows the server
+    /// Keep a copy of all data, a SQLite file or a folder of Parquet, which follows the server
     Sync(Sync),
     /// Look at the certificates of the pair
     #[command(subcommand)]

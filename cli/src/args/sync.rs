@@ -2,22 +2,44 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// `sync`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The copy is a SQLite file (0600) with the tables samples, workouts, correlations, documents and
-daily_totals, and the views daily_steps, sleep_nights and workout_totals. What was killed goes on
-where it was.")]
+In a file it is a SQLite database (0600) with the tables samples, workouts, correlations, documents
+and daily_totals, and the views daily_steps, sleep_nights and workout_totals. In a folder each table
+has a file for each month, as samples/2026-01.parquet; a sync writes those anew whose rows have
+changed. What was killed goes on where it was.")]
 pub(crate) struct Sync {
-    /// The copy [default: copies/PAIR.db in the client's folder]
-    #[arg(long, value_name = "FILE.db")]
+    /// The copy: a SQLite file, or a folder if there is one or it ends in `/` [default:
+    /// copies/PAIR.db in the client's folder]
+    #[arg(long, value_name = "PATH")]
     pub(crate) to: Option<PathBuf>,
+    /// What the files of a folder are [default: parquet, or what they are already]
+    #[arg(long, value_enum, requires = "to")]
+    pub(crate) format: Option<FolderFormat>,
     /// Stay connected, and take what the server imports within a second
     #[arg(long)]
     pub(crate) follow: bool,
     /// The time zone whose days the totals are [default: that of this computer]
     #[arg(long, value_name = "ZONE")]
     pub(crate) timezone: Option<String>,
+}
+
+/// What the files of a folder are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FolderFormat {
+    Parquet,
+    Csv,
+}
+
+impl FolderFormat {
+    /// Its name in the list of formats.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Csv => "csv",
+        }
+    }
 }

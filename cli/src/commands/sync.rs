@@ -5,11 +5,13 @@
 //!          ▲                                                                  │
 //!          └────────── while there is more ◄──────────────────────────────────┤
 //! GET aggregates ──► daily totals from the earliest change on ◄───────────────┘
+//!          └──► of a folder: the files of the months that changed
 //! ```
 //!
 //! When nothing is new this is one request. With `--follow` the server holds it back until something
 //! is written.
 
+mod folder;
 mod target;
 
 use std::time::Duration;
@@ -51,13 +53,15 @@ struct Brought {
     written: u64,
     deleted: u64,
     began_anew: bool,
+    /// Files that were changed; `None`: the copy is no folder.
+    files: Option<u64>,
 }
 
 /// Keeps the copy.
 pub(crate) async fn run(sync: &Sync, settings: &Settings) -> Result<(), CliError> {
     let timezone = zone_name(sync.timezone.as_deref())?;
     let link = Link::open(settings).await?;
-    let target = Target::open(sync.to.as_deref(), &link.server.pair, settings)?;
+    let target = Target::open(sync, &link.server.pair, settings)?;
     let mut copy = Copy {
         pair: link.server.pair.clone(),
         link,
@@ -156,11 +160,16 @@ impl Copy {
                 break;
             }
         }
-        if self.lacks_totals {
-            return Ok(brought);
+        if !self.lacks_totals {
+            self.try_totals(settings).await?;
         }
+        brought.files = self.target.write_files(&mut self.trial)?;
+        Ok(brought)
+    }
+
+    /// Brings the totals up to date, if they can be made.
+    async fn try_totals(&mut self, settings: &Settings) -> Result<(), CliError> {
         match self.totals().await {
-            Ok(()) => {}
             // All else is kept, and the totals stay due.
             Err(error) if error.code() == Code::TooManyOverlaps.as_str() => {
                 self.lacks_totals = true;
@@ -168,10 +177,10 @@ impl Copy {
                     "the daily totals are not up to date: {error} [{}]",
                     error.code()
                 ));
+                Ok(())
             }
-            Err(error) => return Err(error),
+            tried => tried,
         }
-        Ok(brought)
     }
 
     /// One page: changes, the next cursor, whether there is more.
@@ -235,20 +244,28 @@ impl Copy {
         let printer = settings.printer;
         let samples = self.target.mirror.samples().map_err(not_kept)?;
         if printer.json {
-            return printer.object(&json!({
+            let mut told = json!({
                 "event": "synced",
                 "path": self.target.path,
                 "written": brought.written,
                 "deleted": brought.deleted,
                 "beganAnew": brought.began_anew,
                 "samples": samples,
-            }));
+            });
+            if let (Some(files), Some(told)) = (brought.files, told.as_object_mut()) {
+                told.insert("files".to_owned(), files.into());
+            }
+            return printer.object(&told);
         }
         if brought.began_anew {
             printer.note("The server's history begins anew: the whole copy was made again.");
         }
+        let files = brought
+            .files
+            .map(|files| format!(", {} files changed", grouped(files)))
+            .unwrap_or_default();
         printer.note(&format!(
-            "{}: {} written, {} deleted; {} samples",
+            "{}: {} written, {} deleted; {} samples{files}",
             self.target.path.display(),
             grouped(brought.written),
             grouped(brought.deleted),

@@ -289,7 +289,7 @@ fn a_target_is_a_file_of_this_copy_alone() {
     }
     device
         .run(&["sync", "--to", text(&device.path(""))])
-        .failed(2, &["USAGE"]);
+        .failed(1, &["NOT_A_COPY"]);
     device
         .run(&["sync", "--timezone", "Mars/Olympus"])
         .failed(2, &["INVALID_PERIOD"]);

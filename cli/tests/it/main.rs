@@ -58,6 +58,8 @@ mod export;
 #[cfg(target_os = "linux")]
 mod flood;
 #[cfg(unix)]
+mod folders;
+#[cfg(unix)]
 mod host;
 #[cfg(unix)]
 mod impostor;

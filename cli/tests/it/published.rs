@@ -84,6 +84,7 @@ fn json_is_as_published() {
     );
     check("fetch-aggregate", nights, 28);
     check("sync", device.run(&["sync", "--to", &path("copy.db")]), 1);
+    check("sync", device.run(&["sync", "--to", &path("copy/")]), 1);
     check("sync", device.run(&["sync", "--to", &path("a.csv")]), 1);
     check("error", device.run(&["fetch", "--days", "x"]), 1);
     check("cert-info", device.run(&["cert", "info"]), 1);

@@ -1,4 +1,4 @@
-//! The file that a sync keeps: private, no link, and nobody else's at the moment.
+//! What a sync keeps: private, no link, and nobody else's at the moment.
 
 use std::{
     fs, io,
@@ -7,42 +7,55 @@ use std::{
 
 use healthsync_core::{api::Code, replica::Mirror, report::Hint as _};
 
+use super::folder::Folder;
 use crate::{
+    args::Sync,
     config::make_private,
     error::CliError,
     output::{folder, is_regular_or_missing},
-    settings::Settings,
+    settings::{Settings, Trial},
 };
 
 /// A copy that is open, and the lock that keeps others away from it.
 #[derive(Debug)]
 pub(super) struct Target {
+    /// The file, or the folder.
     pub(super) path: PathBuf,
     pub(super) mirror: Mirror,
+    folder: Option<Folder>,
     _lock: fs::File,
 }
 
 impl Target {
     /// Opens the copy of a pair, or makes it.
-    pub(super) fn open(
-        to: Option<&Path>,
-        pair: &str,
-        settings: &Settings,
-    ) -> Result<Self, CliError> {
-        let path = if let Some(path) = to {
-            path.to_owned()
-        } else {
+    pub(super) fn open(sync: &Sync, pair: &str, settings: &Settings) -> Result<Self, CliError> {
+        let Some(to) = sync.to.as_deref() else {
             let copies = settings.home.join("copies");
             make_private(&copies).map_err(|error| failed(&copies, error))?;
-            copies.join(format!("{pair}.db"))
+            return Self::file(copies.join(format!("{pair}.db")));
         };
+        if !Folder::is_meant(to, sync.format) {
+            return Self::file(to.to_owned());
+        }
+        let path = Folder::make(to)?;
+        let mut target = Self::file(Folder::copy(&path))?;
+        target.folder = Some(Folder::open(&path, &mut target.mirror, sync.format)?);
+        target.path = path;
+        Ok(target)
+    }
+
+    /// Brings the files of a folder to what the rows are; gives how many were changed. `None`: it is
+    /// no folder.
+    pub(super) fn write_files(&mut self, trial: &mut Trial) -> Result<Option<u64>, CliError> {
+        let folder = self.folder.as_ref();
+        let files = folder.map(|folder| folder.write(&mut self.mirror, trial));
+        files.transpose()
+    }
+
+    fn file(path: PathBuf) -> Result<Self, CliError> {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(CliError::usage(format!("{} names no file", path.display())));
         };
-        if path.is_dir() {
-            return Err(CliError::usage(format!("{} is a folder", path.display()))
-                .with_hint("name a file: `healthsync sync --to FILE.db`"));
-        }
         is_regular_or_missing(&path)?;
         let lock = folder(&path).join(format!(".{name}.lock"));
         is_regular_or_missing(&lock)?;
@@ -83,6 +96,7 @@ impl Target {
         Ok(Self {
             path,
             mirror,
+            folder: None,
             _lock: lock,
         })
     }
@@ -98,7 +112,9 @@ struct Private {
 
 /// Opens a file, or makes it, and keeps everybody but its owner out; never through a link.
 fn private(path: &Path) -> io::Result<Private> {
-    let file = no_link().create(true).truncate(false).open(path)?;
+    let mut options = no_link();
+    options.write(true).create(true).truncate(false);
+    let file = options.open(path)?;
     let was = file.metadata()?.permissions();
     #[cfg(unix)]
     {
@@ -111,28 +127,29 @@ fn private(path: &Path) -> io::Result<Private> {
 }
 
 fn set_back(path: &Path, permissions: fs::Permissions) -> io::Result<()> {
-    let file = no_link().open(path)?;
+    let file = no_link().write(true).open(path)?;
     if file.metadata()?.permissions() == permissions {
         return Ok(());
     }
     file.set_permissions(permissions)
 }
 
-/// To write; what is a link by now is not followed.
-fn no_link() -> fs::OpenOptions {
-    let mut options = fs::File::options();
-    options.write(true);
+/// What is a link by now is not followed.
+pub(super) fn no_link() -> fs::OpenOptions {
+    let options = fs::File::options();
     #[cfg(unix)]
-    {
+    let options = {
         use std::os::unix::fs::OpenOptionsExt as _;
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let mut options = options;
         options.mode(0o600);
         options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
-    }
+        options
+    };
     options
 }
 
-fn failed(path: &Path, error: io::Error) -> CliError {
+pub(super) fn failed(path: &Path, error: io::Error) -> CliError {
     CliError::new(
         Code::OutputFailed,
         format!("could not write {}", path.display()),

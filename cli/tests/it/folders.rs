@@ -1,0 +1,402 @@
+//! Copies that are folders: a file for each month of each table, whatever happens on the way.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    path::Path,
+};
+
+use crate::{
+    device::Device,
+    host::Host,
+    program::{self, Outcome, Running},
+};
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a plain path")
+}
+
+/// An export of heart rates: month and day of 2025, and what was measured.
+fn write_export(path: &Path, exported: u32, beats: &[(u32, u32, u32)]) {
+    let mut file = fs::File::create(path).expect("it is ours");
+    write!(
+        file,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE HealthData [\n]>\n\
+         <HealthData locale=\"en_US\">\n \
+         <ExportDate value=\"2026-01-{exported:02} 00:00:00 +0000\"/>\n"
+    )
+    .expect("room");
+    for (month, day, value) in beats {
+        let date = format!("2025-{month:02}-{day:02} 12:00:00 +0000");
+        writeln!(
+            file,
+            " <Record type=\"HKQuantityTypeIdentifierHeartRate\" sourceName=\"Watch\" \
+             unit=\"count/min\" creationDate=\"{date}\" startDate=\"{date}\" endDate=\"{date}\" \
+             value=\"{value}\"/>"
+        )
+        .expect("room");
+    }
+    file.write_all(b"</HealthData>\n").expect("room");
+}
+
+/// A server with heart rates of these days of 2025.
+fn host_with(beats: &[(u32, u32, u32)]) -> Host {
+    let mut host = Host::new();
+    import(&host, 10, beats, &[]);
+    host.start();
+    host
+}
+
+#[track_caller]
+fn import(host: &Host, exported: u32, beats: &[(u32, u32, u32)], words: &[&str]) {
+    let export = host.path("export.xml");
+    write_export(&export, exported, beats);
+    host.run(&[&["import", text(&export)], words].concat())
+        .good();
+}
+
+/// The files that people see: which file it is, and what it holds.
+fn files(folder: &Path) -> BTreeMap<String, (u64, Vec<u8>)> {
+    let mut files = BTreeMap::new();
+    for table in fs::read_dir(folder).expect("a folder") {
+        let table = table.expect("an entry");
+        if !table.file_type().expect("known").is_dir() {
+            continue;
+        }
+        assert_eq!(table.metadata().expect("known").mode() & 0o777, 0o700);
+        for file in fs::read_dir(table.path()).expect("a folder") {
+            let file = file.expect("an entry");
+            let found = file.metadata().expect("known");
+            assert_eq!(found.mode() & 0o777, 0o600);
+            let name = [table.file_name(), file.file_name()].map(|name| {
+                let name = name.into_string();
+                name.expect("a plain name")
+            });
+            if !name[1].starts_with(".healthsync-") {
+                let bytes = fs::read(file.path()).expect("ours");
+                files.insert(name.join("/"), (found.ino(), bytes));
+            }
+        }
+    }
+    files
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    files(folder).into_keys().collect()
+}
+
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = files(folder).into_iter();
+    files.map(|(name, (_, bytes))| (name, bytes)).collect()
+}
+
+/// What differs between two looks: written anew, there for the first time, or gone.
+fn changed(
+    before: &BTreeMap<String, (u64, Vec<u8>)>,
+    after: &BTreeMap<String, (u64, Vec<u8>)>,
+) -> Vec<String> {
+    let mut names: Vec<_> = before.keys().chain(after.keys()).collect();
+    names.sort();
+    names.dedup();
+    let ino = |files: &BTreeMap<String, (u64, Vec<u8>)>, name| files.get(name).map(|it| it.0);
+    names.retain(|name| ino(before, *name) != ino(after, *name));
+    names.into_iter().cloned().collect()
+}
+
+#[track_caller]
+fn sync(device: &Device, folder: &str, words: &[&str]) -> Outcome {
+    device.run(&[&["sync", "--to", folder], words].concat())
+}
+
+#[test]
+fn a_folder_holds_what_a_fetch_gives() {
+    let host = Host::with_data();
+    let (device, _) = Device::paired(&host, "laptop");
+    let folder = device.path("health");
+    fs::create_dir(&folder).expect("new");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("ours");
+    let first = sync(&device, text(&folder), &["--format", "csv"]).good();
+    let told = first.last();
+    let held = files(&folder);
+    assert_eq!(
+        (&told["samples"], &told["files"], &told["path"]),
+        (&1990.into(), &held.len().into(), &text(&folder).into())
+    );
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    assert_eq!(mode(&folder.join(".healthsync.db")), 0o600);
+    let sorted = |lines: Vec<String>| {
+        let mut lines = lines;
+        lines.sort();
+        lines.dedup();
+        lines
+    };
+    let lines = |table: &str| {
+        let files = held.iter().filter(|(name, _)| name.starts_with(table));
+        let texts = files.map(|(_, (_, bytes))| String::from_utf8_lossy(bytes));
+        sorted(
+            texts
+                .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+                .collect(),
+        )
+    };
+    let fetched = |words: &[&str]| {
+        let mut command = device.command(&[&["fetch", "--all", "--format", "csv"], words].concat());
+        let fetched = program::run(&mut command, b"").good().stdout;
+        sorted(fetched.lines().map(str::to_owned).collect())
+    };
+    assert_eq!(lines("samples/"), fetched(&["--include-metadata"]));
+    let totals = fetched(&["--aggregate", "daily"]);
+    assert_eq!(lines("daily_totals/"), totals);
+    for table in ["workouts/", "documents/"] {
+        assert!(lines(table).len() > 1, "{table}");
+    }
+
+    // When nothing is new, nothing is touched; the format is that of the folder.
+    let again = sync(&device, &format!("{}/", text(&folder)), &["--debug-tls"]).good();
+    assert_eq!(again.stderr.matches("http-request").count(), 1);
+    assert_eq!(
+        (&again.last()["files"], &again.last()["written"]),
+        (&0.into(), &0.into())
+    );
+    assert!(changed(&held, &files(&folder)).is_empty());
+    sync(&device, text(&folder), &["--format", "parquet"]).failed(2, &["USAGE", "csv"]);
+    assert!(changed(&held, &files(&folder)).is_empty());
+    let people = program::run(&mut device.command(&["sync", "--to", text(&folder)]), b"").good();
+    assert!(
+        people.stderr.contains("1,990 samples, 0 files changed"),
+        "{people:?}"
+    );
+}
+
+#[test]
+fn parquet_of_a_folder_can_be_imported() {
+    let host = Host::with_data();
+    let (device, _) = Device::paired(&host, "laptop");
+    let folder = device.path("new/health");
+    sync(&device, &format!("{}/", text(&folder)), &[]).good();
+    let held = names(&folder);
+    assert!(
+        !held.is_empty() && held.iter().all(|name| name.ends_with(".parquet")),
+        "{held:?}"
+    );
+    let mut other = Host::new();
+    for name in held.iter().filter(|name| name.starts_with("samples/")) {
+        other.import(&folder.join(name)).good();
+    }
+    other.start();
+    let (elsewhere, _) = Device::paired(&other, "desk");
+    let fetched = |device: &Device| {
+        let words = ["fetch", "--all", "--include-metadata"];
+        let mut lines: Vec<String> = device
+            .run(&words)
+            .good()
+            .stdout
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(fetched(&elsewhere), fetched(&device));
+}
+
+#[test]
+fn only_the_months_that_changed_are_written() {
+    let beats = [(1, 5, 60), (2, 5, 61), (2, 6, 62), (3, 5, 63), (4, 5, 64)];
+    let host = host_with(&beats);
+    let (device, _) = Device::paired(&host, "laptop");
+    let folder = device.path("health");
+    let to = format!("{}/", text(&folder));
+    sync(&device, &to, &[]).good();
+    let first = files(&folder);
+    assert_eq!(first.len(), 8, "{:?}", first.keys());
+
+    import(&host, 11, &[(2, 7, 65)], &[]);
+    let told = sync(&device, &to, &[]).good().last();
+    let second = files(&folder);
+    let february = ["daily_totals/2025-02.parquet", "samples/2025-02.parquet"];
+    assert_eq!(changed(&first, &second), february);
+    assert_eq!(told["files"], 2);
+
+    // What the server deletes goes; a month without rows has no file.
+    import(
+        &host,
+        12,
+        &[(1, 5, 60), (2, 6, 62), (2, 7, 65), (4, 5, 64)],
+        &["--prune", "--yes"],
+    );
+    let told = sync(&device, &to, &[]).good().last();
+    let third = files(&folder);
+    let gone = ["daily_totals/2025-03.parquet", "samples/2025-03.parquet"];
+    assert_eq!(
+        changed(&second, &third),
+        [february[0], gone[0], february[1], gone[1]]
+    );
+    assert!(gone.iter().all(|name| !third.contains_key(*name)));
+    assert_eq!((&told["deleted"], &told["files"]), (&2.into(), &4.into()));
+
+    // It is what a new folder is.
+    let new = device.path("new");
+    sync(&device, text(&new), &["--format", "parquet"]).good();
+    assert_eq!(contents(&new), contents(&folder));
+}
+
+/// Dies at every place there is, and what is seen meanwhile is whole.
+#[test]
+fn a_sync_that_is_killed_again_and_again_ends_with_the_same_folder() {
+    let beats: Vec<_> = (0..60)
+        .map(|at| (at % 6 + 1, at / 6 + 1, 50 + at))
+        .collect();
+    let host = host_with(&beats[..30]);
+    let (device, _) = Device::paired(&host, "laptop");
+    let (killed, whole) = (device.path("killed"), device.path("whole"));
+    let mut deaths = 0;
+    // The first sync; then each month gets more; then June goes.
+    for exported in 10..=12 {
+        let now = beats
+            .iter()
+            .filter(|(month, ..)| exported < 12 || *month != 6);
+        if exported > 10 {
+            let now: Vec<_> = now.copied().collect();
+            import(&host, exported, &now, &["--prune", "--yes"]);
+        }
+        sync(&device, text(&whole), &["--format", "csv"]).good();
+        let expected = contents(&whole);
+        let before = if exported > 10 {
+            contents(&killed)
+        } else {
+            BTreeMap::new()
+        };
+        for place in 0.. {
+            let args = ["sync", "--to", text(&killed), "--format", "csv", "--json"];
+            let mut command = device.command(&args);
+            let trial = format!("7:{place}");
+            let outcome = program::run(command.env("HEALTHSYNC_TRIAL", trial), b"");
+            for (name, bytes) in contents(&killed) {
+                let known = [expected.get(&name), before.get(&name)];
+                assert!(known.contains(&Some(&bytes)), "{name} is half a file");
+            }
+            if outcome.exit == Some(0) {
+                break;
+            }
+            assert_eq!(outcome.exit, None, "killed by a signal: {outcome:?}");
+            deaths += 1;
+            assert!(deaths < 300, "no end");
+        }
+        assert_eq!(contents(&killed), expected);
+        // Nothing unfinished is left.
+        let left = fs::read_dir(killed.join("samples")).expect("a folder");
+        assert_eq!(left.count(), if exported < 12 { 6 } else { 5 });
+    }
+    assert!(deaths >= 50, "only {deaths} deaths");
+}
+
+#[test]
+fn a_folder_follows_an_import() {
+    let host = host_with(&[(1, 5, 60), (2, 5, 61)]);
+    let (device, _) = Device::paired(&host, "laptop");
+    let folder = device.path("health");
+    let to = format!("{}/", text(&folder));
+    let words = ["sync", "--to", &to, "--follow", "--json", "--no-mdns"];
+    let mut following = Running::start(&mut device.command(&words));
+    assert_eq!(following.event("synced")["files"], 4);
+    sync(&device, &to, &[]).failed(1, &["SYNC_RUNNING"]);
+    import(&host, 11, &[(3, 5, 62)], &[]);
+    assert_eq!(following.event("synced")["files"], 2);
+    assert!(names(&folder).contains(&"samples/2025-03.parquet".to_owned()));
+    following.kill();
+}
+
+#[test]
+fn other_rights_make_other_files() {
+    let host = Host::with_data();
+    let (device, _) = Device::paired(&host, "laptop");
+    let folder = device.path("health");
+    sync(&device, text(&folder), &["--format", "csv"]).good();
+    let first = contents(&folder);
+    host.run(&["allow", "laptop", "--types", "heartRate"])
+        .good();
+    let told = sync(&device, text(&folder), &[]).good().last();
+    assert_eq!(told["beganAnew"], true);
+    for (name, bytes) in contents(&folder) {
+        assert!(!name.starts_with("workouts"), "{name}");
+        let text = String::from_utf8_lossy(&bytes);
+        let mut rows = text.lines().skip(1);
+        assert!(rows.all(|row| row.contains(",heartRate,")), "{name}");
+    }
+    host.run(&["allow", "laptop", "--all"]).good();
+    sync(&device, text(&folder), &[]).good();
+    assert_eq!(contents(&folder), first);
+}
+
+#[test]
+fn a_folder_is_of_this_copy_alone() {
+    let host = host_with(&[(1, 5, 60), (2, 5, 61)]);
+    let (device, _) = Device::paired(&host, "laptop");
+    let notes = device.path("notes");
+    fs::create_dir(&notes).expect("new");
+    fs::set_permissions(&notes, fs::Permissions::from_mode(0o755)).expect("ours");
+    fs::write(notes.join("a.txt"), "mine\n").expect("ours");
+    for to in [text(&notes), &format!("{}/", text(&notes))] {
+        sync(&device, to, &[]).failed(1, &["NOT_A_COPY"]);
+    }
+    sync(&device, text(&notes), &["--format", "csv"]).failed(1, &["NOT_A_COPY"]);
+    assert_eq!(fs::read_dir(&notes).expect("a folder").count(), 1);
+    let mode = fs::metadata(&notes).expect("it is there").mode();
+    assert_eq!(mode & 0o777, 0o755);
+    sync(&device, text(&notes.join("a.txt")), &["--format", "csv"]).failed(1, &["OUTPUT_EXISTS"]);
+    device
+        .run(&["sync", "--format", "csv"])
+        .failed(2, &["USAGE"]);
+
+    let (real, link) = (device.path("real"), device.path("link"));
+    fs::create_dir(&real).expect("new");
+    symlink(&real, &link).expect("a link");
+    for to in [text(&link), &format!("{}/", text(&link))] {
+        sync(&device, to, &[]).failed(1, &["OUTPUT_EXISTS"]);
+    }
+    assert_eq!(fs::read_dir(&real).expect("a folder").count(), 0);
+    sync(&device, text(&real), &[]).good();
+    let held = contents(&real);
+
+    // What was taken away comes back, what nobody knows goes, and what is not ours stays.
+    let january = real.join("samples/2025-01.parquet");
+    fs::remove_file(&january).expect("ours");
+    fs::write(real.join("samples/1999-01.parquet"), "old").expect("ours");
+    fs::write(real.join("samples/notes.parquet"), "mine").expect("ours");
+    fs::set_permissions(
+        real.join("samples/notes.parquet"),
+        fs::Permissions::from_mode(0o600),
+    )
+    .expect("ours");
+    let told = sync(&device, text(&real), &[]).good().last();
+    assert_eq!(told["files"], 2);
+    fs::remove_file(real.join("samples/notes.parquet")).expect("still there");
+    assert_eq!(contents(&real), held);
+
+    // No link is followed.
+    let elsewhere = device.path("elsewhere");
+    fs::write(&elsewhere, "mine").expect("ours");
+    fs::remove_file(&january).expect("ours");
+    symlink(&elsewhere, &january).expect("a link");
+    import(&host, 11, &[(1, 6, 60)], &[]);
+    sync(&device, text(&real), &[]).failed(1, &["OUTPUT_EXISTS"]);
+    assert_eq!(fs::read(&elsewhere).expect("ours"), b"mine");
+    fs::remove_file(&january).expect("ours");
+    let samples = real.join("samples");
+    fs::rename(&samples, device.path("moved")).expect("ours");
+    symlink(device.path("moved"), &samples).expect("a link");
+    sync(&device, text(&real), &[]).failed(1, &["OUTPUT_EXISTS"]);
+    fs::remove_file(&samples).expect("ours");
+    sync(&device, text(&real), &[]).good();
+    assert_eq!(names(&real), held.keys().cloned().collect::<Vec<_>>());
+
+    let other = host_with(&[(1, 5, 60)]);
+    let (stranger, _) = Device::paired(&other, "stranger");
+    let before = files(&real);
+    sync(&stranger, text(&real), &[]).failed(1, &["OTHER_COPY"]);
+    assert!(changed(&before, &files(&real)).is_empty());
+}
