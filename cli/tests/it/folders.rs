@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Write as _,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
 };
 
@@ -244,56 +244,6 @@ fn only_the_months_that_changed_are_written() {
     assert_eq!(contents(&new), contents(&folder));
 }
 
-/// Dies at every place there is, and what is seen meanwhile is whole.
-#[test]
-fn a_sync_that_is_killed_again_and_again_ends_with_the_same_folder() {
-    let beats: Vec<_> = (0..60)
-        .map(|at| (at % 6 + 1, at / 6 + 1, 50 + at))
-        .collect();
-    let host = host_with(&beats[..30]);
-    let (device, _) = Device::paired(&host, "laptop");
-    let (killed, whole) = (device.path("killed"), device.path("whole"));
-    let mut deaths = 0;
-    // The first sync; then each month gets more; then June goes.
-    for exported in 10..=12 {
-        let now = beats
-            .iter()
-            .filter(|(month, ..)| exported < 12 || *month != 6);
-        if exported > 10 {
-            let now: Vec<_> = now.copied().collect();
-            import(&host, exported, &now, &["--prune", "--yes"]);
-        }
-        sync(&device, text(&whole), &["--format", "csv"]).good();
-        let expected = contents(&whole);
-        let before = if exported > 10 {
-            contents(&killed)
-        } else {
-            BTreeMap::new()
-        };
-        for place in 0.. {
-            let args = ["sync", "--to", text(&killed), "--format", "csv", "--json"];
-            let mut command = device.command(&args);
-            let trial = format!("7:{place}");
-            let outcome = program::run(command.env("HEALTHSYNC_TRIAL", trial), b"");
-            for (name, bytes) in contents(&killed) {
-                let known = [expected.get(&name), before.get(&name)];
-                assert!(known.contains(&Some(&bytes)), "{name} is half a file");
-            }
-            if outcome.exit == Some(0) {
-                break;
-            }
-            assert_eq!(outcome.exit, None, "killed by a signal: {outcome:?}");
-            deaths += 1;
-            assert!(deaths < 300, "no end");
-        }
-        assert_eq!(contents(&killed), expected);
-        // Nothing unfinished is left.
-        let left = fs::read_dir(killed.join("samples")).expect("a folder");
-        assert_eq!(left.count(), if exported < 12 { 6 } else { 5 });
-    }
-    assert!(deaths >= 50, "only {deaths} deaths");
-}
-
 #[test]
 fn a_folder_follows_an_import() {
     let host = host_with(&[(1, 5, 60), (2, 5, 61)]);
@@ -332,71 +282,4 @@ fn other_rights_make_other_files() {
     assert_eq!(contents(&folder), first);
 }
 
-#[test]
-fn a_folder_is_of_this_copy_alone() {
-    let host = host_with(&[(1, 5, 60), (2, 5, 61)]);
-    let (device, _) = Device::paired(&host, "laptop");
-    let notes = device.path("notes");
-    fs::create_dir(&notes).expect("new");
-    fs::set_permissions(&notes, fs::Permissions::from_mode(0o755)).expect("ours");
-    fs::write(notes.join("a.txt"), "mine\n").expect("ours");
-    for to in [text(&notes), &format!("{}/", text(&notes))] {
-        sync(&device, to, &[]).failed(1, &["NOT_A_COPY"]);
-    }
-    sync(&device, text(&notes), &["--format", "csv"]).failed(1, &["NOT_A_COPY"]);
-    assert_eq!(fs::read_dir(&notes).expect("a folder").count(), 1);
-    let mode = fs::metadata(&notes).expect("it is there").mode();
-    assert_eq!(mode & 0o777, 0o755);
-    sync(&device, text(&notes.join("a.txt")), &["--format", "csv"]).failed(1, &["OUTPUT_EXISTS"]);
-    device
-        .run(&["sync", "--format", "csv"])
-        .failed(2, &["USAGE"]);
-
-    let (real, link) = (device.path("real"), device.path("link"));
-    fs::create_dir(&real).expect("new");
-    symlink(&real, &link).expect("a link");
-    for to in [text(&link), &format!("{}/", text(&link))] {
-        sync(&device, to, &[]).failed(1, &["OUTPUT_EXISTS"]);
-    }
-    assert_eq!(fs::read_dir(&real).expect("a folder").count(), 0);
-    sync(&device, text(&real), &[]).good();
-    let held = contents(&real);
-
-    // What was taken away comes back, what nobody knows goes, and what is not ours stays.
-    let january = real.join("samples/2025-01.parquet");
-    fs::remove_file(&january).expect("ours");
-    fs::write(real.join("samples/1999-01.parquet"), "old").expect("ours");
-    fs::write(real.join("samples/notes.parquet"), "mine").expect("ours");
-    fs::set_permissions(
-        real.join("samples/notes.parquet"),
-        fs::Permissions::from_mode(0o600),
-    )
-    .expect("ours");
-    let told = sync(&device, text(&real), &[]).good().last();
-    assert_eq!(told["files"], 2);
-    fs::remove_file(real.join("samples/notes.parquet")).expect("still there");
-    assert_eq!(contents(&real), held);
-
-    // No link is followed.
-    let elsewhere = device.path("elsewhere");
-    fs::write(&elsewhere, "mine").expect("ours");
-    fs::remove_file(&january).expect("ours");
-    symlink(&elsewhere, &january).expect("a link");
-    import(&host, 11, &[(1, 6, 60)], &[]);
-    sync(&device, text(&real), &[]).failed(1, &["OUTPUT_EXISTS"]);
-    assert_eq!(fs::read(&elsewhere).expect("ours"), b"mine");
-    fs::remove_file(&january).expect("ours");
-    let samples = real.join("samples");
-    fs::rename(&samples, device.path("moved")).expect("ours");
-    symlink(device.path("moved"), &samples).expect("a link");
-    sync(&device, text(&real), &[]).failed(1, &["OUTPUT_EXISTS"]);
-    fs::remove_file(&samples).expect("ours");
-    sync(&device, text(&real), &[]).good();
-    assert_eq!(names(&real), held.keys().cloned().collect::<Vec<_>>());
-
-    let other = host_with(&[(1, 5, 60)]);
-    let (stranger, _) = Device::paired(&other, "stranger");
-    let before = files(&real);
-    sync(&stranger, text(&real), &[]).failed(1, &["OTHER_COPY"]);
-    assert!(changed(&before, &files(&real)).is_empty());
-}
+mod edges;
