@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
 };
 
-use super::{changed, contents, files, host_with, import, names, sync, text};
+use super::{assert_same, changed, contents, files, host_with, import, names, sync, text};
 use crate::{device::Device, program};
 
 /// Dies at every place there is, and what is seen meanwhile is whole.
@@ -51,7 +51,7 @@ fn a_sync_that_is_killed_again_and_again_ends_with_the_same_folder() {
             deaths += 1;
             assert!(deaths < 300, "no end");
         }
-        assert_eq!(contents(&killed), expected);
+        assert_same(&contents(&killed), &expected);
         // Nothing unfinished is left.
         let left = fs::read_dir(killed.join("samples")).expect("a folder");
         assert_eq!(left.count(), if exported < 12 { 12 } else { 11 });
@@ -102,7 +102,7 @@ fn a_folder_is_of_this_copy_alone() {
     let told = sync(&device, text(&real), &[]).good().last();
     assert_eq!(told["files"], 2);
     fs::remove_file(real.join("samples/notes.parquet")).expect("still there");
-    assert_eq!(contents(&real), held);
+    assert_same(&contents(&real), &held);
 
     // No link is followed.
     let elsewhere = device.path("elsewhere");
