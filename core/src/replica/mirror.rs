@@ -22,7 +22,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
-pub use self::{parts::Part, totals::TotalsDue};
+pub use self::{
+    parts::{Part, Place},
+    totals::TotalsDue,
+};
 use super::ReplicaError;
 use crate::change::ChangeBatch;
 

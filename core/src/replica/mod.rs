@@ -15,7 +15,7 @@ use crate::{
     report::Hint,
 };
 
-pub use self::mirror::{Applied, Mirror, Part, Standing, TotalsDue};
+pub use self::mirror::{Applied, Mirror, Part, Place, Standing, TotalsDue};
 
 /// Version of the tables, as `PRAGMA user_version` says it.
 pub const VERSION: i64 = 1;

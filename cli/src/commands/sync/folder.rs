@@ -1,14 +1,15 @@
-//! The folder that a sync keeps: a file for each month of each table, and the copy of which they are
-//! made.
+//! The folder that a sync keeps: a file for each year of each table, of samples for each type and
+//! year, and the copy of which they are made.
 //!
 //! ```text
 //! health/.healthsync.db        the copy: rows, up to where they go, which files are due
-//!       /samples/2026-01.parquet
-//!       /workouts/2026-01.parquet ..
+//!       /samples/heartRate/2026.parquet
+//!       /workouts/2026.parquet ..
 //! ```
 //!
-//! A file is written beside its place and takes it whole, then the copy notes it: whoever is killed in
-//! between writes it again. One that would be the same is left alone.
+//! A file is written beside the copy and takes its place whole, then the copy notes it: whoever is
+//! killed in between writes it again. One that would be the same is left alone. So readers of a table
+//! see whole files alone.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +21,7 @@ use std::{
 use healthsync_core::{
     api::Code,
     format::{Format, by_name},
-    replica::{Mirror, Part},
+    replica::{Mirror, Part, Place},
 };
 
 use super::{
@@ -125,74 +126,122 @@ impl Folder {
     /// Brings every file to what the rows are; gives how many were changed.
     pub(super) fn write(&self, mirror: &mut Mirror, trial: &mut Trial) -> Result<u64, CliError> {
         let mut changed = 0;
+        self.sweep()?;
         for table in Part::tables() {
-            let folder = self.path.join(table);
-            let there = self.there(&folder, table)?;
+            let there = self.there(table)?;
             let known = mirror.parts(table).map_err(not_kept)?;
-            let known: BTreeMap<Part, bool> = known.into_iter().collect();
+            let known: BTreeMap<Place, (Part, bool)> = known
+                .into_iter()
+                .map(|(part, is_due)| (part.place(), (part, is_due)))
+                .collect();
             // What somebody took away comes back, and what nobody knows any more goes.
-            let due = there.iter().chain(known.keys()).filter(|part| {
-                known.get(part).is_none_or(|is_due| *is_due) || !there.contains(part)
-            });
-            let due: BTreeSet<Part> = due.cloned().collect();
-            if due.is_empty() {
-                continue;
+            let mut due: BTreeMap<PathBuf, BTreeSet<&Place>> = BTreeMap::new();
+            for place in there.iter().chain(known.keys()) {
+                let is_due = known.get(place).is_none_or(|(_, is_due)| *is_due);
+                if is_due || !there.contains(place) {
+                    due.entry(self.folder_of(place)).or_default().insert(place);
+                }
             }
-            make_private(&folder).map_err(|error| failed(&folder, error))?;
-            let mut settled = Vec::new();
-            for part in due {
+            for (folder, places) in due {
+                let mut settled = Vec::new();
+                for place in places {
+                    trial.place();
+                    let part = known.get(place).map(|(part, _)| part);
+                    let (has_rows, is_new) = self.file(mirror, place, part, trial)?;
+                    changed += u64::from(is_new);
+                    settled.extend(part.map(|part| (part.clone(), has_rows)));
+                }
+                sync_folder(&folder);
                 trial.place();
-                let (has_rows, is_new) = self.file(mirror, &folder, &part, trial)?;
-                changed += u64::from(is_new);
-                settled.push((part, has_rows));
+                self.leave(&folder);
+                mirror.settle(&settled).map_err(not_kept)?;
+                trial.place();
             }
-            sync_folder(&folder);
-            trial.place();
-            mirror.settle(&settled).map_err(not_kept)?;
-            trial.place();
         }
         Ok(changed)
     }
 
-    /// The files of a table; what a sync that was killed left unfinished goes.
-    fn there(&self, folder: &Path, table: &'static str) -> Result<BTreeSet<Part>, CliError> {
-        let mut there = BTreeSet::new();
-        if !is_folder_or_missing(folder)? {
-            return Ok(there);
-        }
-        let wrong = |error| failed(folder, error);
-        for entry in fs::read_dir(folder).map_err(wrong)? {
+    /// Takes away what a sync that was killed left unfinished.
+    fn sweep(&self) -> Result<(), CliError> {
+        let wrong = |error| failed(&self.path, error);
+        for entry in fs::read_dir(&self.path).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;
             let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            if name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1) {
+            let is_unfinished = name
+                .to_str()
+                .is_some_and(|name| name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1));
+            if is_unfinished {
                 fs::remove_file(entry.path()).map_err(wrong)?;
             }
-            let month = name.strip_suffix(self.format.name);
-            let month = month.and_then(|month| month.strip_suffix('.'));
-            there.extend(month.and_then(|month| Part::new(table, month)));
+        }
+        Ok(())
+    }
+
+    /// The folder in which a file lies.
+    fn folder_of(&self, place: &Place) -> PathBuf {
+        let table = self.path.join(place.table);
+        match &place.folder {
+            Some(folder) => table.join(folder),
+            None => table,
+        }
+    }
+
+    /// Where files of a table are.
+    fn there(&self, table: &'static str) -> Result<BTreeSet<Place>, CliError> {
+        let folder = self.path.join(table);
+        let mut there = BTreeSet::new();
+        if !is_folder_or_missing(&folder)? {
+            return Ok(there);
+        }
+        for (name, is_folder) in names(&folder)? {
+            if is_folder {
+                for (file, _) in names(&folder.join(&name))? {
+                    let year = self.year(&file);
+                    there.extend(year.and_then(|year| Place::new(table, Some(&name), year)));
+                }
+            } else {
+                let year = self.year(&name);
+                there.extend(year.and_then(|year| Place::new(table, None, year)));
+            }
         }
         Ok(there)
+    }
+
+    /// The name of a file without its ending.
+    fn year<'a>(&self, name: &'a str) -> Option<&'a str> {
+        name.strip_suffix(self.format.name)?.strip_suffix('.')
+    }
+
+    /// A folder without files goes, and so does that in which it lies. Another process may have put
+    /// something into it: then it stays.
+    fn leave(&self, folder: &Path) {
+        for folder in folder.ancestors() {
+            if folder == self.path || fs::remove_dir(folder).is_err() {
+                break;
+            }
+            folder.parent().into_iter().for_each(sync_folder);
+        }
     }
 
     /// Writes one file, or takes it away: whether the part has rows, and whether anything changed.
     fn file(
         &self,
         mirror: &Mirror,
-        folder: &Path,
-        part: &Part,
+        place: &Place,
+        part: Option<&Part>,
         trial: &mut Trial,
     ) -> Result<(bool, bool), CliError> {
-        let path = folder.join(format!("{}.{}", part.month, self.format.name));
+        let folder = self.folder_of(place);
+        let path = folder.join(format!("{}.{}", place.year, self.format.name));
         let wrong = |error| failed(&path, error);
-        let is_there = is_regular_or_missing(&path)?;
+        let is_there = is_folder_or_missing(&folder)? && is_regular_or_missing(&path)?;
         let mut file = tempfile::Builder::new()
             .prefix(UNFINISHED.0)
             .suffix(UNFINISHED.1)
-            .tempfile_in(folder)
+            .tempfile_in(&self.path)
             .map_err(wrong)?;
-        let rows = mirror.write_part(part, self.format, file.as_file_mut());
-        if rows.map_err(not_kept)? == 0 {
+        let rows = part.map(|part| mirror.write_part(part, self.format, file.as_file_mut()));
+        if rows.transpose().map_err(not_kept)?.unwrap_or_default() == 0 {
             if is_there {
                 fs::remove_file(&path).map_err(wrong)?;
             }
@@ -203,11 +252,27 @@ impl Folder {
         }
         file.as_file().sync_all().map_err(wrong)?;
         trial.place();
+        make_private(&folder).map_err(wrong)?;
+        folder.parent().into_iter().for_each(sync_folder);
+        trial.place();
         let placed = file.persist(&path);
         placed.map_err(|error| failed(&path, error.error))?;
         trial.place();
         Ok((true, true))
     }
+}
+
+/// What lies in a folder, and whether it is a folder; names that are none of ours are left out.
+fn names(folder: &Path) -> Result<Vec<(String, bool)>, CliError> {
+    let wrong = |error| failed(folder, error);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(wrong)? {
+        let entry = entry.map_err(wrong)?;
+        let is_folder = entry.file_type().map_err(wrong)?.is_dir();
+        let name = entry.file_name().into_string().ok();
+        names.extend(name.map(|name| (name, is_folder)));
+    }
+    Ok(names)
 }
 
 /// Whether a folder is there; what is neither that nor missing, as a link, is refused.

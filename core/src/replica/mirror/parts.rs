@@ -1,5 +1,5 @@
-//! A copy that is kept as files, too: each table in parts of a month, and which of them are not
-//! written yet.
+//! A copy that is kept as files, too: each table in parts of a year, the samples by type, too, and
+//! which of them are not written yet.
 //!
 //! ```text
 //! apply ──► rows ──(triggers)──► sync_parts: is_due      in one transaction, with the cursor
@@ -7,33 +7,43 @@
 //! ```
 //!
 //! The book is kept in the database of the copy, so a process that is killed between a page and the
-//! file finds the part due when it starts again. Months are those of the start in UTC; of totals,
-//! those of their date.
+//! file finds the part due when it starts again. Years are those of the start in UTC; of totals,
+//! those of their date. Where the files lie is in [`place`].
+
+mod place;
 
 use std::io::Write;
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use serde_json::Map;
 
+pub use self::place::Place;
 use super::{Mirror, columns::Columns};
 use crate::{
     format::{Format, TableEncoder},
     replica::ReplicaError,
 };
 
-/// The month of what has no date with four digits for the year.
+/// The year of what has no date.
 const UNDATED: &str = "undated";
+/// The year of what has a date without four digits for the year.
+const BEYOND: &str = "beyond";
 
-/// A table of the copy, and the column that says the month.
+/// A table of the copy, and the column that says the year.
 struct Table {
     name: &'static str,
     date: &'static str,
     order: &'static str,
+    /// Whether each type has parts of its own.
+    has_kinds: bool,
 }
 
 /// The tables, and the order of their rows.
 const TABLES: [Table; 5] = [
-    table("samples", "startDate", "startDate, id"),
+    Table {
+        has_kinds: true,
+        ..table("samples", "startDate", "startDate, id")
+    },
     table("workouts", "startDate", "startDate, id"),
     table("correlations", "startDate", "startDate, id"),
     table("documents", "startDate", "startDate, id"),
@@ -41,16 +51,22 @@ const TABLES: [Table; 5] = [
 ];
 
 const fn table(name: &'static str, date: &'static str, order: &'static str) -> Table {
-    Table { name, date, order }
+    Table {
+        name,
+        date,
+        order,
+        has_kinds: false,
+    }
 }
 
-/// The rows of a month of one table.
+/// The rows of a year of one table, of samples also of one type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Part {
-    /// The table.
-    pub table: &'static str,
-    /// `2026-01`, or `undated`.
-    pub month: String,
+    table: &'static str,
+    /// The type; empty in tables whose types have no parts of their own.
+    kind: String,
+    /// `2026`, `undated` or `beyond`.
+    year: String,
 }
 
 impl Part {
@@ -59,36 +75,54 @@ impl Part {
         TABLES.map(|table| table.name)
     }
 
-    /// `None`: no part is called so.
-    pub fn new(table: &'static str, month: &str) -> Option<Self> {
-        (is_month(month) || month == UNDATED).then(|| Self {
-            table,
-            month: month.to_owned(),
-        })
+    /// Where its file lies.
+    pub fn place(&self) -> Place {
+        let has_kinds = self.of().is_ok_and(|table| table.has_kinds);
+        Place {
+            table: self.table,
+            folder: has_kinds.then(|| place::folder(&self.kind)),
+            year: self.year.clone(),
+        }
+    }
+
+    /// Whether the dates lie between two texts.
+    fn has_bounds(&self) -> bool {
+        ![UNDATED, BEYOND].contains(&self.year.as_str())
+    }
+
+    fn of(&self) -> Result<&'static Table, ReplicaError> {
+        let found = TABLES.iter().find(|table| table.name == self.table);
+        found.ok_or(ReplicaError::NotACopy)
     }
 }
 
-fn is_month(text: &str) -> bool {
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    text.split_once('-').is_some_and(|(year, month)| {
-        year.len() == 4 && month.len() == 2 && is_digits(year) && is_digits(month)
-    })
+impl Table {
+    /// Type and year in a text of SQL; `row` is empty, or `NEW.` and the like.
+    fn part_of(&self, row: &str) -> [String; 2] {
+        let kind = if self.has_kinds {
+            format!("{row}type")
+        } else {
+            "''".to_owned()
+        };
+        [kind, year_of(&format!("{row}{}", self.date))]
+    }
 }
 
-/// The month in a text of SQL.
-fn month_of(column: &str) -> String {
+/// The year in a text of SQL.
+fn year_of(column: &str) -> String {
     format!(
-        "CASE WHEN {column} GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-*' THEN substr({column}, 1, 7)
-              ELSE '{UNDATED}' END"
+        "CASE WHEN {column} GLOB '[0-9][0-9][0-9][0-9]-*' THEN substr({column}, 1, 4)
+              WHEN {column} IS NULL THEN '{UNDATED}' ELSE '{BEYOND}' END"
     )
 }
 
 const TABLES_OF_BOOK: &str = "
 CREATE TABLE sync_parts (         -- what the files of a folder hold
   name   TEXT    NOT NULL,        -- of the table
-  month  TEXT    NOT NULL,
+  kind   TEXT    NOT NULL,        -- the type; '' where types have no files of their own
+  year   TEXT    NOT NULL,
   is_due INTEGER NOT NULL,        -- its file is older than the rows
-  PRIMARY KEY (name, month)
+  PRIMARY KEY (name, kind, year)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE sync_format (        -- one row
   id     INTEGER PRIMARY KEY CHECK (id = 1),
@@ -96,36 +130,39 @@ CREATE TABLE sync_format (        -- one row
 ) STRICT;
 ";
 
-/// What notes the month of each row that comes or goes; `REPLACE` lets one go, too, because
+/// What notes the part of each row that comes or goes; `REPLACE` lets one go, too, because
 /// `recursive_triggers` are on.
 fn triggers() -> String {
-    let of = |Table { name, date, .. }: &Table| {
+    let of = |table: &Table| {
+        let Table { name, date, .. } = table;
         let trigger = |event: &str, row: &str| {
-            let month = month_of(&format!("{row}.{date}"));
+            let [kind, year] = table.part_of(row);
             format!(
                 "CREATE TRIGGER IF NOT EXISTS {name}_{event} AFTER {event} ON {name}
                  WHEN NOT EXISTS (SELECT 1 FROM sync_parts
-                                  WHERE name = '{name}' AND month = {month} AND is_due)
-                 BEGIN INSERT OR REPLACE INTO sync_parts VALUES ('{name}', {month}, 1); END;\n"
+                                  WHERE name = '{name}' AND kind = {kind} AND year = {year} AND is_due)
+                 BEGIN INSERT OR REPLACE INTO sync_parts VALUES ('{name}', {kind}, {year}, 1); END;\n"
             )
         };
         // Samples lie in the order of type and start already.
-        let index = if *name == "samples" {
+        let index = if table.has_kinds {
             String::new()
         } else {
             format!("CREATE INDEX IF NOT EXISTS {name}_{date} ON {name} ({date});\n")
         };
-        [index, trigger("INSERT", "NEW"), trigger("DELETE", "OLD")].concat()
+        [index, trigger("INSERT", "NEW."), trigger("DELETE", "OLD.")].concat()
     };
     TABLES.iter().map(of).collect()
 }
 
 /// Everything is due: what is there, and what was.
 fn all_due() -> String {
-    let found = |Table { name, date, .. }: &Table| {
-        let month = month_of(date);
+    let found = |table: &Table| {
+        let [kind, year] = table.part_of("");
+        let name = table.name;
         format!(
-            "INSERT OR REPLACE INTO sync_parts SELECT DISTINCT '{name}', {month}, 1 FROM {name};\n"
+            "INSERT OR REPLACE INTO sync_parts
+             SELECT DISTINCT '{name}', {kind}, {year}, 1 FROM {name};\n"
         )
     };
     let found: String = TABLES.iter().map(found).collect();
@@ -173,14 +210,18 @@ impl Mirror {
 
     /// All parts that have rows, or had some when their file was written, and whether they are due.
     pub fn parts(&self, table: &'static str) -> Result<Vec<(Part, bool)>, ReplicaError> {
-        let sql = "SELECT month, is_due FROM sync_parts WHERE name = ?1 ORDER BY month";
+        let sql = "SELECT kind, year, is_due FROM sync_parts WHERE name = ?1 ORDER BY kind, year";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([table])?;
         let mut parts = Vec::new();
         while let Some(row) = rows.next()? {
-            let month: String = row.get(0)?;
-            let part = Part::new(table, &month).ok_or(ReplicaError::NotACopy)?;
-            parts.push((part, row.get(1)?));
+            let (kind, year) = (row.get(0)?, row.get(1)?);
+            let part = Part { table, kind, year };
+            // It becomes the name of a file.
+            if !place::is_year(&part.year) {
+                return Err(ReplicaError::NotACopy);
+            }
+            parts.push((part, row.get(2)?));
         }
         Ok(parts)
     }
@@ -200,15 +241,7 @@ impl Mirror {
             out,
         };
         file.encoder.start(&mut file.bytes)?;
-        if part.table == "samples" {
-            let mut kind = String::new();
-            while let Some(next) = self.kind_after(&kind)? {
-                self.rows(part, Some(&next), &mut columns, &mut file)?;
-                kind = next;
-            }
-        } else {
-            self.rows(part, None, &mut columns, &mut file)?;
-        }
+        self.rows(part, &mut columns, &mut file)?;
         file.take(&mut columns)?;
         file.encoder.finish(Map::new(), &mut file.bytes)?;
         file.flush()?;
@@ -222,43 +255,34 @@ impl Mirror {
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (part, has_rows) in written {
             let sql = if *has_rows {
-                "INSERT OR REPLACE INTO sync_parts VALUES (?1, ?2, 0)"
+                "INSERT OR REPLACE INTO sync_parts VALUES (?1, ?2, ?3, 0)"
             } else {
-                "DELETE FROM sync_parts WHERE name = ?1 AND month = ?2"
+                "DELETE FROM sync_parts WHERE name = ?1 AND kind = ?2 AND year = ?3"
             };
             transaction
                 .prepare_cached(sql)?
-                .execute(params![part.table, part.month])?;
+                .execute(params![part.table, part.kind, part.year])?;
         }
         Ok(transaction.commit()?)
     }
 
-    /// The next type of which there are samples.
-    fn kind_after(&self, kind: &str) -> Result<Option<String>, ReplicaError> {
-        let sql = "SELECT min(type) FROM samples WHERE type > ?1";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.query_row([kind], |row| row.get(0))?)
-    }
-
-    /// Passes the rows of a part on, of one type or of all.
+    /// Passes the rows of a part on.
     fn rows(
         &self,
         part: &Part,
-        kind: Option<&str>,
         columns: &mut Columns,
         file: &mut File<'_>,
     ) -> Result<(), ReplicaError> {
-        let sql = select(part, columns, kind.is_some())?;
+        let sql = select(part, columns)?;
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let from = format!("{}-", part.month);
+        let kind = part.of()?.has_kinds.then_some(part.kind.as_str());
+        let from = format!("{}-", part.year);
         // The character behind it.
-        let to = format!("{}.", part.month);
-        let mut rows = if part.month == UNDATED {
-            statement.query(rusqlite::params_from_iter(kind))?
-        } else {
-            let bounds = [from.as_str(), to.as_str()];
-            statement.query(rusqlite::params_from_iter(kind.into_iter().chain(bounds)))?
-        };
+        let to = format!("{}.", part.year);
+        let bounds = [from.as_str(), to.as_str()];
+        let bounds = bounds.into_iter().filter(|_| part.has_bounds());
+        let values = kind.into_iter().chain(bounds);
+        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
         while let Some(row) = rows.next()? {
             columns.push(row)?;
             if columns.is_full() {
@@ -269,18 +293,22 @@ impl Mirror {
     }
 }
 
-fn select(part: &Part, columns: &Columns, has_kind: bool) -> Result<String, ReplicaError> {
-    let found = TABLES.iter().find(|table| table.name == part.table);
-    let Table { name, date, order } = found.ok_or(ReplicaError::NotACopy)?;
-    let kind = if has_kind { "type = ? AND" } else { "" };
-    let month = if part.month == UNDATED {
-        format!("{} = '{UNDATED}'", month_of(date))
-    } else {
+fn select(part: &Part, columns: &Columns) -> Result<String, ReplicaError> {
+    let table = part.of()?;
+    let Table {
+        name, date, order, ..
+    } = table;
+    let kind = if table.has_kinds { "type = ? AND" } else { "" };
+    let year = if part.has_bounds() {
         format!("{date} >= ? AND {date} < ?")
+    } else if part.year == UNDATED {
+        format!("{date} IS NULL")
+    } else {
+        format!("{} = '{BEYOND}'", year_of(date))
     };
     let cells = columns.cells();
     Ok(format!(
-        "SELECT {cells} FROM {name} WHERE {kind} {month} ORDER BY {order}"
+        "SELECT {cells} FROM {name} WHERE {kind} {year} ORDER BY {order}"
     ))
 }
 

@@ -7,9 +7,9 @@ use crate::{
     format::by_name,
 };
 
-/// Milliseconds of the first of a month in 2026.
-fn month(month: i64) -> i64 {
-    crate::time::from_rfc3339(&format!("2026-{month:02}-01T00:00:00Z")).unwrap()
+/// Milliseconds of the first day of a year.
+fn year(year: i64) -> i64 {
+    crate::time::from_rfc3339(&format!("{year:04}-01-01T00:00:00Z")).unwrap()
 }
 
 fn kept() -> (tempfile::NamedTempFile, Mirror) {
@@ -20,22 +20,23 @@ fn kept() -> (tempfile::NamedTempFile, Mirror) {
     (file, mirror)
 }
 
-/// Things: noun, id, start, deleted.
+/// Things: noun, id, start, deleted. Samples are steps, or what stands behind the noun.
 fn take(mirror: &mut Mirror, things: &[(&str, u8, Option<i64>, bool)], next: &str) {
     let mut builder = ChangeBuilder::default();
     for (noun, id, start_ms, deleted) in things {
+        let (noun, kind) = noun.split_once(' ').unwrap_or((noun, "steps"));
         builder.push(&ChangeRow {
             noun,
             deleted: *deleted,
             id: [*id; 16],
-            kind: Some("steps"),
+            kind: Some(kind),
             value: Some(f64::from(*id)),
             unit: Some("count"),
             start_ms: *start_ms,
             end_ms: *start_ms,
             source: Some("a,b"),
             origin: Some("ana"),
-            body: (*noun != "sample").then_some("{}"),
+            body: (noun != "sample").then_some("{}"),
             ..ChangeRow::default()
         });
     }
@@ -44,11 +45,20 @@ fn take(mirror: &mut Mirror, things: &[(&str, u8, Option<i64>, bool)], next: &st
     mirror.apply("pair", &before, &page, (next, false)).unwrap();
 }
 
+fn name(part: &Part) -> String {
+    let Place {
+        table,
+        folder,
+        year,
+    } = part.place();
+    let names = [Some(table.to_owned()), folder, Some(year)];
+    names.into_iter().flatten().collect::<Vec<_>>().join("/")
+}
+
 fn due(mirror: &Mirror) -> Vec<String> {
     let parts = Part::tables().map(|table| mirror.parts(table).unwrap());
     let due = parts.into_iter().flatten().filter(|(_, is_due)| *is_due);
-    due.map(|(part, _)| format!("{}/{}", part.table, part.month))
-        .collect()
+    due.map(|(part, _)| name(&part)).collect()
 }
 
 /// Writes what is due.
@@ -61,7 +71,7 @@ fn write(mirror: &mut Mirror, format: &str) -> Vec<(String, Vec<u8>)> {
                 let mut file = Vec::new();
                 let format = by_name(format).unwrap();
                 let rows = mirror.write_part(&part, format, &mut file).unwrap();
-                files.push((format!("{table}/{}", part.month), file));
+                files.push((name(&part), file));
                 written.push((part, rows > 0));
             }
         }
@@ -72,60 +82,109 @@ fn write(mirror: &mut Mirror, format: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn only_months_that_changed_are_due() {
+fn only_types_and_years_that_changed_are_due() {
     let (file, mut mirror) = kept();
-    let [january, march] = [month(1), month(3)].map(Some);
+    let [first, third] = [2021, 2023].map(|at| Some(year(at)));
     take(
         &mut mirror,
         &[
-            ("sample", 1, january, false),
-            ("sample", 2, march, false),
-            ("workout", 3, march, false),
+            ("sample", 1, first, false),
+            ("sample", 2, third, false),
+            ("sample weight", 5, first, false),
+            ("sample newThing", 6, first, false),
+            ("workout", 3, third, false),
             ("route", 4, None, false),
         ],
         "a",
     );
     let all = [
-        "samples/2026-01",
-        "samples/2026-03",
-        "workouts/2026-03",
+        "samples/new-thing/2021",
+        "samples/steps/2021",
+        "samples/steps/2023",
+        "samples/weight/2021",
+        "workouts/2023",
         "documents/undated",
     ];
     assert_eq!(due(&mirror), all);
-    assert_eq!(write(&mut mirror, "csv").len(), 4);
+    assert_eq!(write(&mut mirror, "csv").len(), 6);
     // Where a thing was and where it is now; what is deleted without being there is nothing.
     take(
         &mut mirror,
         &[
-            ("workout", 3, january, false),
+            ("workout", 3, first, false),
             ("sample", 1, None, true),
-            ("sample", 9, march, true),
+            ("sample", 9, third, true),
+            ("sample newThing", 7, third, false),
         ],
         "b",
     );
-    let changed = ["samples/2026-01", "workouts/2026-01", "workouts/2026-03"];
+    let changed = [
+        "samples/new-thing/2023",
+        "samples/steps/2021",
+        "workouts/2021",
+        "workouts/2023",
+    ];
     assert_eq!(due(&mirror), changed);
     // Killed and opened again, it knows; what has no rows is forgotten.
     drop(mirror);
     let mut mirror = Mirror::open(file.path()).unwrap();
     assert_eq!(due(&mirror), changed);
     write(&mut mirror, "csv");
-    let months: Vec<_> = mirror.parts("samples").unwrap().into_iter().collect();
-    assert_eq!(months, [(Part::new("samples", "2026-03").unwrap(), false)]);
+    let left = mirror.parts("samples").unwrap();
+    assert!(left.iter().all(|(_, is_due)| !is_due));
+    let left: Vec<_> = left.iter().map(|(part, _)| name(part)).collect();
+    let expected = [changed[0], all[0], all[2], all[3]];
+    assert_eq!(
+        std::collections::BTreeSet::from_iter(left.iter().map(String::as_str)),
+        expected.into()
+    );
 }
 
 #[test]
-fn a_history_that_begins_anew_makes_all_months_due() {
+fn every_instant_has_a_year_and_every_name_a_folder() {
     let (_file, mut mirror) = kept();
-    take(&mut mirror, &[("sample", 1, Some(month(1)), false)], "a");
+    let starts = [-1, 0, 1, 1969, 9999, 10_000, 200_000].map(year);
+    let kinds = ["steps", "STEPS", "", "..", "a/b", "nul"].map(|kind| format!("sample {kind}"));
+    let mut things = Vec::new();
+    for (id, start) in (1..).zip(starts) {
+        things.extend(
+            kinds
+                .iter()
+                .map(|kind| (kind.as_str(), id, Some(start), false)),
+        );
+    }
+    // A row is found by its id: each has one of its own.
+    for (id, thing) in (1..).zip(&mut things) {
+        thing.1 = id;
+    }
+    take(&mut mirror, &things, "a");
+    let names = due(&mirror);
+    let files = write(&mut mirror, "csv");
+    assert_eq!(files.len(), kinds.len() * 5);
+    for folder in ["steps", "+53-t-e-p-s", "+", "+2e+2e", "a+2fb", "+6eul"] {
+        for at in ["0000", "0001", "1969", "9999", "beyond"] {
+            let name = format!("samples/{folder}/{at}");
+            assert!(names.contains(&name), "{name}");
+            let file = files.iter().find(|(found, _)| *found == name);
+            let text = String::from_utf8_lossy(&file.unwrap().1).into_owned();
+            let rows = if at == "beyond" { 3 } else { 1 };
+            assert_eq!(text.lines().count(), 1 + rows, "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_history_that_begins_anew_makes_all_years_due() {
+    let (_file, mut mirror) = kept();
+    take(&mut mirror, &[("sample", 1, Some(year(2021)), false)], "a");
     write(&mut mirror, "csv");
     mirror.begin_anew().unwrap();
-    take(&mut mirror, &[("sample", 2, Some(month(2)), false)], "b");
-    assert_eq!(due(&mirror), ["samples/2026-01", "samples/2026-02"]);
+    take(&mut mirror, &[("sample", 2, Some(year(2022)), false)], "b");
+    assert_eq!(due(&mirror), ["samples/steps/2021", "samples/steps/2022"]);
     write(&mut mirror, "csv");
     // The new tables are watched, too.
-    take(&mut mirror, &[("sample", 3, Some(month(3)), false)], "c");
-    assert_eq!(due(&mirror), ["samples/2026-03"]);
+    take(&mut mirror, &[("sample", 3, Some(year(2023)), false)], "c");
+    assert_eq!(due(&mirror), ["samples/steps/2023"]);
     let standing = mirror.standing().unwrap();
     assert_eq!(
         standing,
@@ -138,15 +197,15 @@ fn a_history_that_begins_anew_makes_all_months_due() {
 }
 
 #[test]
-fn a_file_holds_its_month_in_order() {
+fn a_file_holds_its_year_in_order() {
     let (_file, mut mirror) = kept();
-    let times = [month(2), month(1) + 5, month(1), month(2) - 1];
+    let times = [year(2027), year(2026) + 5, year(2026), year(2027) - 1];
     let things: Vec<_> = (1..)
         .zip(times)
         .map(|(id, start)| ("sample", id, Some(start), false))
         .collect();
     take(&mut mirror, &things, "a");
-    take(&mut mirror, &[("route", 7, Some(month(1)), false)], "b");
+    take(&mut mirror, &[("route", 7, Some(year(2026)), false)], "b");
     let files = write(&mut mirror, "csv");
     let text = String::from_utf8(files[0].1.clone()).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -181,13 +240,13 @@ fn a_file_is_the_same_whenever_it_is_written() {
             (
                 "sample",
                 u8::try_from(at % 251).unwrap(),
-                Some(month(1) + at),
+                Some(year(2026) + at),
                 false,
             )
         })
         .collect();
     take(&mut mirror, &things, "a");
-    take(&mut mirror, &[("workout", 1, Some(month(1)), false)], "b");
+    take(&mut mirror, &[("workout", 1, Some(year(2026)), false)], "b");
     let first = write(&mut mirror, "parquet");
     mirror.keep_format(by_name("parquet").unwrap()).unwrap();
     let second = write(&mut mirror, "parquet");
@@ -204,35 +263,21 @@ fn a_file_is_the_same_whenever_it_is_written() {
 }
 
 #[test]
-fn a_month_is_found_and_read_in_order_without_a_sort() {
+fn a_year_is_found_and_read_in_order_without_a_sort() {
     let (_file, mirror) = kept();
     for table in Part::tables() {
-        let part = Part::new(table, "2026-01").unwrap();
+        let part = Part {
+            table,
+            kind: "steps".to_owned(),
+            year: "2026".to_owned(),
+        };
         let columns = Columns::of(table).unwrap();
-        let sql = select(&part, &columns, table == "samples").unwrap();
+        let sql = select(&part, &columns).unwrap();
         let sql = format!("EXPLAIN QUERY PLAN {sql}").replace('?', "'2026'");
         let mut statement = mirror.connection.prepare(&sql).unwrap();
         let rows = statement.query_map([], |row| row.get::<_, String>(3));
         let plan: Vec<String> = rows.unwrap().map(Result::unwrap).collect();
         assert_eq!(plan.len(), 1, "{plan:?}");
         assert!(plan[0].starts_with("SEARCH"), "{plan:?}");
-    }
-}
-
-#[test]
-fn a_part_has_no_other_name() {
-    for name in ["2026-01", "0000-99", "undated"] {
-        assert!(Part::new("samples", name).is_some());
-    }
-    for name in [
-        "",
-        "2026",
-        "2026-1",
-        "../x-01",
-        "2026-01-01",
-        "-026-01",
-        "20é-01",
-    ] {
-        assert_eq!(Part::new("samples", name), None);
     }
 }
