@@ -5,7 +5,7 @@
 //!          ▲                                                                  │
 //!          └────────── while there is more ◄──────────────────────────────────┤
 //! GET aggregates ──► daily totals from the earliest change on ◄───────────────┘
-//!          └──► of a folder: the files of the months that changed
+//!          └──► of a folder: the files of the types and years that changed
 //! ```
 //!
 //! When nothing is new this is one request. With `--follow` the server holds it back until something

@@ -1,4 +1,4 @@
-//! Copies that are folders: a file for each month of each table, whatever happens on the way.
+//! Copies that are folders: a file for each year of each table and type, whatever happens on the way.
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +18,11 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
 
-/// An export of heart rates: month and day of 2025, and what was measured.
-fn write_export(path: &Path, exported: u32, beats: &[(u32, u32, u32)]) {
+/// What was measured: the year, the day of its January, how much.
+type Measured = (u32, u32, u32);
+
+/// An export of heart rates, and of what nobody knows.
+fn write_export(path: &Path, exported: u32, beats: &[Measured], unknown: &[(&str, Measured)]) {
     let mut file = fs::File::create(path).expect("it is ours");
     write!(
         file,
@@ -28,11 +31,12 @@ fn write_export(path: &Path, exported: u32, beats: &[(u32, u32, u32)]) {
          <ExportDate value=\"2026-01-{exported:02} 00:00:00 +0000\"/>\n"
     )
     .expect("room");
-    for (month, day, value) in beats {
-        let date = format!("2025-{month:02}-{day:02} 12:00:00 +0000");
+    let beats = beats.iter().map(|beat| ("HeartRate", *beat));
+    for (kind, (year, day, value)) in beats.chain(unknown.iter().copied()) {
+        let date = format!("{year:04}-01-{day:02} 12:00:00 +0000");
         writeln!(
             file,
-            " <Record type=\"HKQuantityTypeIdentifierHeartRate\" sourceName=\"Watch\" \
+            " <Record type=\"HKQuantityTypeIdentifier{kind}\" sourceName=\"Watch\" \
              unit=\"count/min\" creationDate=\"{date}\" startDate=\"{date}\" endDate=\"{date}\" \
              value=\"{value}\"/>"
         )
@@ -41,8 +45,8 @@ fn write_export(path: &Path, exported: u32, beats: &[(u32, u32, u32)]) {
     file.write_all(b"</HealthData>\n").expect("room");
 }
 
-/// A server with heart rates of these days of 2025.
-fn host_with(beats: &[(u32, u32, u32)]) -> Host {
+/// A server with these heart rates.
+fn host_with(beats: &[Measured]) -> Host {
     let mut host = Host::new();
     import(&host, 10, beats, &[]);
     host.start();
@@ -50,9 +54,19 @@ fn host_with(beats: &[(u32, u32, u32)]) -> Host {
 }
 
 #[track_caller]
-fn import(host: &Host, exported: u32, beats: &[(u32, u32, u32)], words: &[&str]) {
+fn import(host: &Host, exported: u32, beats: &[Measured], words: &[&str]) {
+    import_more(host, exported, (beats, &[]), words);
+}
+
+#[track_caller]
+fn import_more(
+    host: &Host,
+    exported: u32,
+    (beats, unknown): (&[Measured], &[(&str, Measured)]),
+    words: &[&str],
+) {
     let export = host.path("export.xml");
-    write_export(&export, exported, beats);
+    write_export(&export, exported, beats, unknown);
     host.run(&[&["import", text(&export)], words].concat())
         .good();
 }
@@ -60,27 +74,25 @@ fn import(host: &Host, exported: u32, beats: &[(u32, u32, u32)], words: &[&str])
 /// The files that people see: which file it is, and what it holds.
 fn files(folder: &Path) -> BTreeMap<String, (u64, Vec<u8>)> {
     let mut files = BTreeMap::new();
-    for table in fs::read_dir(folder).expect("a folder") {
-        let table = table.expect("an entry");
-        if !table.file_type().expect("known").is_dir() {
-            continue;
-        }
-        assert_eq!(table.metadata().expect("known").mode() & 0o777, 0o700);
-        for file in fs::read_dir(table.path()).expect("a folder") {
-            let file = file.expect("an entry");
-            let found = file.metadata().expect("known");
-            assert_eq!(found.mode() & 0o777, 0o600);
-            let name = [table.file_name(), file.file_name()].map(|name| {
-                let name = name.into_string();
-                name.expect("a plain name")
-            });
-            if !name[1].starts_with(".healthsync-") {
-                let bytes = fs::read(file.path()).expect("ours");
-                files.insert(name.join("/"), (found.ino(), bytes));
-            }
+    gather(folder, "", &mut files);
+    files
+}
+
+fn gather(folder: &Path, before: &str, files: &mut BTreeMap<String, (u64, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name().into_string().expect("a plain name");
+        let found = entry.metadata().expect("known");
+        let mode = found.mode() & 0o777;
+        if found.is_dir() {
+            assert_eq!(mode, 0o700);
+            gather(&entry.path(), &format!("{before}{name}/"), files);
+        } else if !before.is_empty() {
+            assert_eq!(mode, 0o600);
+            let bytes = fs::read(entry.path()).expect("ours");
+            files.insert(format!("{before}{name}"), (found.ino(), bytes));
         }
     }
-    files
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -213,39 +225,57 @@ fn parquet_of_a_folder_can_be_imported() {
 }
 
 #[test]
-fn only_the_months_that_changed_are_written() {
-    let beats = [(1, 5, 60), (2, 5, 61), (2, 6, 62), (3, 5, 63), (4, 5, 64)];
-    let host = host_with(&beats);
+fn only_the_years_that_changed_are_written() {
+    let beats = [
+        (2021, 5, 60),
+        (2022, 5, 61),
+        (2022, 6, 62),
+        (2023, 5, 63),
+        (2024, 5, 64),
+    ];
+    let mut host = Host::new();
+    import_more(&host, 10, (&beats, &[("NewThing", (2022, 5, 1))]), &[]);
+    host.start();
     let (device, _) = Device::paired(&host, "laptop");
     let folder = device.path("health");
     let to = format!("{}/", text(&folder));
     sync(&device, &to, &[]).good();
     let first = files(&folder);
-    assert_eq!(first.len(), 8, "{:?}", first.keys());
+    let samples = first.keys().filter(|name| name.starts_with("samples/"));
+    let expected = [
+        "samples/heartRate/2021.parquet",
+        "samples/heartRate/2022.parquet",
+        "samples/heartRate/2023.parquet",
+        "samples/heartRate/2024.parquet",
+        "samples/new-thing/2022.parquet",
+    ];
+    assert_eq!(samples.collect::<Vec<_>>(), expected);
+    assert_eq!(first.len(), 9, "{:?}", first.keys());
 
-    import(&host, 11, &[(2, 7, 65)], &[]);
+    import(&host, 11, &[(2022, 7, 65)], &[]);
     let told = sync(&device, &to, &[]).good().last();
     let second = files(&folder);
-    let february = ["daily_totals/2025-02.parquet", "samples/2025-02.parquet"];
-    assert_eq!(changed(&first, &second), february);
+    let of_2022 = ["daily_totals/2022.parquet", expected[1]];
+    assert_eq!(changed(&first, &second), of_2022);
     assert_eq!(told["files"], 2);
 
-    // What the server deletes goes; a month without rows has no file.
+    // What the server deletes goes; a year without rows has no file, a type without rows no folder.
     import(
         &host,
         12,
-        &[(1, 5, 60), (2, 6, 62), (2, 7, 65), (4, 5, 64)],
+        &[(2021, 5, 60), (2022, 6, 62), (2022, 7, 65), (2024, 5, 64)],
         &["--prune", "--yes"],
     );
     let told = sync(&device, &to, &[]).good().last();
     let third = files(&folder);
-    let gone = ["daily_totals/2025-03.parquet", "samples/2025-03.parquet"];
+    let gone = ["daily_totals/2023.parquet", expected[2], expected[4]];
     assert_eq!(
         changed(&second, &third),
-        [february[0], gone[0], february[1], gone[1]]
+        [of_2022[0], gone[0], of_2022[1], gone[1], gone[2]]
     );
     assert!(gone.iter().all(|name| !third.contains_key(*name)));
-    assert_eq!((&told["deleted"], &told["files"]), (&2.into(), &4.into()));
+    assert!(!folder.join("samples/new-thing").exists());
+    assert_eq!((&told["deleted"], &told["files"]), (&3.into(), &5.into()));
 
     // It is what a new folder is.
     let new = device.path("new");
@@ -254,8 +284,55 @@ fn only_the_months_that_changed_are_written() {
 }
 
 #[test]
+fn names_of_types_lead_nowhere_else() {
+    let hostile = [
+        "..",
+        "../../escaped",
+        "/etc/escaped",
+        "heartrate",
+        "HEARTRATE",
+        "con",
+        "a\\b:c*",
+        "Größe \u{1f493}",
+        "_hidden",
+        ".hidden",
+    ];
+    let long = "x/".repeat(400);
+    let unknown: Vec<_> = hostile
+        .into_iter()
+        .chain([long.as_str()])
+        .zip(1..)
+        .map(|(kind, day)| (kind, (2022, day, day)))
+        .collect();
+    let mut host = Host::new();
+    import_more(&host, 10, (&[(2022, 5, 61)], &unknown), &[]);
+    host.start();
+    let (device, _) = Device::paired(&host, "laptop");
+    let folder = device.path("deep/health");
+    sync(&device, text(&folder), &["--format", "csv"]).good();
+    let held = names(&folder);
+    let samples = held.iter().filter(|name| name.starts_with("samples/"));
+    let samples: Vec<_> = samples.collect();
+    assert_eq!(samples.len(), unknown.len() + 1, "{samples:?}");
+    for name in samples {
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "+-/".contains(letter);
+        let name = name.strip_suffix("/2022.csv").expect("its year");
+        assert!(name.chars().all(plain) && name.len() < 120, "{name}");
+        assert!(name.matches('/').count() == 1, "{name}");
+    }
+    let beside = fs::read_dir(device.path("deep")).expect("a folder");
+    assert_eq!(beside.count(), 1);
+    let again = sync(&device, text(&folder), &[]).good().last();
+    assert_eq!(again["files"], 0);
+    import(&host, 11, &[(2022, 5, 61)], &["--prune", "--yes"]);
+    sync(&device, text(&folder), &[]).good();
+    let left = fs::read_dir(folder.join("samples")).expect("a folder");
+    assert_eq!(left.count(), 1);
+}
+
+#[test]
 fn a_folder_follows_an_import() {
-    let host = host_with(&[(1, 5, 60), (2, 5, 61)]);
+    let host = host_with(&[(2021, 5, 60), (2022, 5, 61)]);
     let (device, _) = Device::paired(&host, "laptop");
     let folder = device.path("health");
     let to = format!("{}/", text(&folder));
@@ -263,9 +340,9 @@ fn a_folder_follows_an_import() {
     let mut following = Running::start(&mut device.command(&words));
     assert_eq!(following.event("synced")["files"], 4);
     sync(&device, &to, &[]).failed(1, &["SYNC_RUNNING"]);
-    import(&host, 11, &[(3, 5, 62)], &[]);
+    import(&host, 11, &[(2023, 5, 62)], &[]);
     assert_eq!(following.event("synced")["files"], 2);
-    assert!(names(&folder).contains(&"samples/2025-03.parquet".to_owned()));
+    assert!(names(&folder).contains(&"samples/heartRate/2023.parquet".to_owned()));
     following.kill();
 }
 

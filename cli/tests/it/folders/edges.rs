@@ -13,17 +13,17 @@ use crate::{device::Device, program};
 #[test]
 fn a_sync_that_is_killed_again_and_again_ends_with_the_same_folder() {
     let beats: Vec<_> = (0..120)
-        .map(|at| (at % 12 + 1, at / 12 + 1, 50 + at))
+        .map(|at| (2001 + at % 12, at / 12 + 1, 50 + at))
         .collect();
     let host = host_with(&beats[..60]);
     let (device, _) = Device::paired(&host, "laptop");
     let (killed, whole) = (device.path("killed"), device.path("whole"));
     let mut deaths = 0;
-    // The first sync; then each month gets more; then June goes.
+    // The first sync; then each year gets more; then 2006 goes.
     for exported in 10..=12 {
         let now = beats
             .iter()
-            .filter(|(month, ..)| exported < 12 || *month != 6);
+            .filter(|(year, ..)| exported < 12 || *year != 2006);
         if exported > 10 {
             let now: Vec<_> = now.copied().collect();
             import(&host, exported, &now, &["--prune", "--yes"]);
@@ -53,7 +53,11 @@ fn a_sync_that_is_killed_again_and_again_ends_with_the_same_folder() {
         }
         assert_same(&contents(&killed), &expected);
         // Nothing unfinished is left.
-        let left = fs::read_dir(killed.join("samples")).expect("a folder");
+        for entry in fs::read_dir(&killed).expect("a folder") {
+            let name = entry.expect("an entry").file_name();
+            assert!(!name.to_string_lossy().ends_with(".part"), "{name:?}");
+        }
+        let left = fs::read_dir(killed.join("samples/heartRate")).expect("a folder");
         assert_eq!(left.count(), if exported < 12 { 12 } else { 11 });
     }
     assert!(deaths >= 50, "only {deaths} deaths");
@@ -61,7 +65,7 @@ fn a_sync_that_is_killed_again_and_again_ends_with_the_same_folder() {
 
 #[test]
 fn a_folder_is_of_this_copy_alone() {
-    let host = host_with(&[(1, 5, 60), (2, 5, 61)]);
+    let host = host_with(&[(2021, 5, 60), (2022, 5, 61)]);
     let (device, _) = Device::paired(&host, "laptop");
     let notes = device.path("notes");
     fs::create_dir(&notes).expect("new");
@@ -90,38 +94,50 @@ fn a_folder_is_of_this_copy_alone() {
     let held = contents(&real);
 
     // What was taken away comes back, what nobody knows goes, and what is not ours stays.
-    let january = real.join("samples/2025-01.parquet");
-    fs::remove_file(&january).expect("ours");
-    fs::write(real.join("samples/1999-01.parquet"), "old").expect("ours");
-    fs::write(real.join("samples/notes.parquet"), "mine").expect("ours");
-    fs::set_permissions(
-        real.join("samples/notes.parquet"),
-        fs::Permissions::from_mode(0o600),
-    )
-    .expect("ours");
+    let first = real.join("samples/heartRate/2021.parquet");
+    fs::remove_file(&first).expect("ours");
+    fs::write(real.join("samples/heartRate/1999.parquet"), "old").expect("ours");
+    fs::create_dir(real.join("samples/steps")).expect("new");
+    fs::write(real.join("samples/steps/1999.parquet"), "old").expect("ours");
+    let mine = [
+        "samples/2021.parquet",
+        "samples/heartRate/notes.parquet",
+        "samples/My notes/2021.parquet",
+        "notes.parquet",
+    ];
+    fs::create_dir(real.join("samples/My notes")).expect("new");
+    for mine in mine {
+        fs::write(real.join(mine), "mine").expect("ours");
+    }
     let told = sync(&device, text(&real), &[]).good().last();
-    assert_eq!(told["files"], 2);
-    fs::remove_file(real.join("samples/notes.parquet")).expect("still there");
+    assert_eq!(told["files"], 3);
+    assert!(!real.join("samples/steps").exists());
+    for mine in mine {
+        fs::remove_file(real.join(mine)).expect("still there");
+    }
+    fs::remove_dir(real.join("samples/My notes")).expect("still there");
     assert_same(&contents(&real), &held);
 
     // No link is followed.
     let elsewhere = device.path("elsewhere");
     fs::write(&elsewhere, "mine").expect("ours");
-    fs::remove_file(&january).expect("ours");
-    symlink(&elsewhere, &january).expect("a link");
-    import(&host, 11, &[(1, 6, 60)], &[]);
+    fs::remove_file(&first).expect("ours");
+    symlink(&elsewhere, &first).expect("a link");
+    import(&host, 11, &[(2021, 6, 60)], &[]);
     sync(&device, text(&real), &[]).failed(1, &["OUTPUT_EXISTS"]);
     assert_eq!(fs::read(&elsewhere).expect("ours"), b"mine");
-    fs::remove_file(&january).expect("ours");
-    let samples = real.join("samples");
-    fs::rename(&samples, device.path("moved")).expect("ours");
-    symlink(device.path("moved"), &samples).expect("a link");
-    sync(&device, text(&real), &[]).failed(1, &["OUTPUT_EXISTS"]);
-    fs::remove_file(&samples).expect("ours");
+    fs::remove_file(&first).expect("ours");
+    for (at, name) in ["samples/heartRate", "samples"].into_iter().enumerate() {
+        let (folder, moved) = (real.join(name), device.path(&format!("moved-{at}")));
+        fs::rename(&folder, &moved).expect("ours");
+        symlink(&moved, &folder).expect("a link");
+        sync(&device, text(&real), &[]).failed(1, &["OUTPUT_EXISTS"]);
+        fs::remove_file(&folder).expect("ours");
+    }
     sync(&device, text(&real), &[]).good();
     assert_eq!(names(&real), held.keys().cloned().collect::<Vec<_>>());
 
-    let other = host_with(&[(1, 5, 60)]);
+    let other = host_with(&[(2021, 5, 60)]);
     let (stranger, _) = Device::paired(&other, "stranger");
     let before = files(&real);
     sync(&stranger, text(&real), &[]).failed(1, &["OTHER_COPY"]);
