@@ -68,19 +68,25 @@ pub(super) fn folder(kind: &str) -> String {
                 name.push('-');
                 name.push(byte.to_ascii_lowercase().into());
             }
-            _ => name.push_str(&format!("+{byte:02x}")),
+            _ => {
+                name.push('+');
+                name.extend(hex(byte));
+            }
         }
     }
     if name.len() > LONGEST {
         name.truncate(HEAD);
         name.push_str(HASHED);
-        for byte in Sha256::digest(kind) {
-            name.push_str(&format!("{byte:02x}"));
-        }
+        name.extend(Sha256::digest(kind).into_iter().flat_map(hex));
     } else if name.is_empty() {
         name.push('+');
     }
     name
+}
+
+fn hex(byte: u8) -> [char; 2] {
+    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or_default();
+    [digit(byte >> 4), digit(byte & 0x0f)]
 }
 
 /// Whether a type may have this folder.
@@ -148,7 +154,9 @@ mod tests {
 
     fn is_device(name: &str) -> bool {
         let name = name.to_lowercase();
-        let number = name.strip_prefix("com").or(name.strip_prefix("lpt"));
+        let number = name
+            .strip_prefix("com")
+            .or_else(|| name.strip_prefix("lpt"));
         ["con", "prn", "aux", "nul"].contains(&name.as_str())
             || number.is_some_and(|number| number.len() == 1)
     }
