@@ -159,6 +159,18 @@ fn fill(data: &DataFolder) {
              endDate=\"2026-01-01 08:{minute}:30 +0000\" value=\"{minute}\"/>\n"
         ));
     }
+    for (kind, value) in [
+        ("QuantityTypeIdentifierHeartRate", "61.5\" unit=\"count/min"),
+        (
+            "CategoryTypeIdentifierSleepAnalysis",
+            "HKCategoryValueSleepAnalysisAsleepREM",
+        ),
+    ] {
+        text.push_str(&format!(
+            "<Record type=\"HK{kind}\" sourceName=\"Watch\" value=\"{value}\" \
+             startDate=\"2026-01-01 01:00:00 +0000\" endDate=\"2026-01-01 05:00:30 +0000\"/>\n"
+        ));
+    }
     text.push_str("</HealthData>\n");
     let length = u64::try_from(text.len()).ok();
     Store::open(&data.health_db())

@@ -4,9 +4,14 @@
 //! taken for valid, so that a corpus in which nothing is valid is found out. `fuzz_targets` gives
 //! the targets to libFuzzer; `smoke` replays the corpus and some mutations of it without any engine.
 
+pub mod aggregate_query;
+pub mod apple_health;
+pub mod change_cursor;
 pub mod client_config;
+pub mod ecg;
 pub mod exports;
 pub mod frames;
+pub mod gpx_route;
 pub mod health_auto_export;
 pub mod health_connect;
 pub mod house;
@@ -16,6 +21,9 @@ pub mod key_file;
 pub mod key_item;
 pub mod mdns_txt;
 pub mod mutation;
+pub mod own_arrow;
+pub mod own_csv;
+pub mod own_parquet;
 pub mod renewal;
 pub mod seed;
 pub mod server_config;
@@ -46,14 +54,39 @@ pub struct Target {
 /// All of them.
 pub const TARGETS: &[Target] = &[
     Target {
+        name: "aggregate_query",
+        run: aggregate_query::run,
+        seeds: aggregate_query::seeds,
+    },
+    Target {
+        name: "apple_health",
+        run: apple_health::run,
+        seeds: apple_health::seeds,
+    },
+    Target {
+        name: "change_cursor",
+        run: change_cursor::run,
+        seeds: change_cursor::seeds,
+    },
+    Target {
         name: "client_config",
         run: client_config::run,
         seeds: client_config::seeds,
     },
     Target {
+        name: "ecg",
+        run: ecg::run,
+        seeds: ecg::seeds,
+    },
+    Target {
         name: "frames",
         run: frames::run,
         seeds: frames::seeds,
+    },
+    Target {
+        name: "gpx_route",
+        run: gpx_route::run,
+        seeds: gpx_route::seeds,
     },
     Target {
         name: "health_auto_export",
@@ -89,6 +122,21 @@ pub const TARGETS: &[Target] = &[
         name: "mdns_txt",
         run: mdns_txt::run,
         seeds: mdns_txt::seeds,
+    },
+    Target {
+        name: "own_arrow",
+        run: own_arrow::run,
+        seeds: own_arrow::seeds,
+    },
+    Target {
+        name: "own_csv",
+        run: own_csv::run,
+        seeds: own_csv::seeds,
+    },
+    Target {
+        name: "own_parquet",
+        run: own_parquet::run,
+        seeds: own_parquet::seeds,
     },
     Target {
         name: "renewal",

@@ -86,11 +86,13 @@ pub(super) fn read(reader: &mut dyn Read) -> Result<Ecg, Failed> {
     let mut builder = SeriesBuilder::new(Noun::Ecg.columns().len());
     let (mut count, mut strange, mut beyond) = (0_u32, 0, 0);
     while let Some(line) = lines.next()? {
-        match number::lenient(line) {
+        // A hostile number may have no end in microvolts.
+        let voltage = number::lenient(line).map(|number| number * factor);
+        match voltage.filter(|voltage| voltage.is_finite()) {
             Some(_) if builder.size() >= limits::SERIES => beyond += 1,
             Some(voltage) => {
                 count = count.saturating_add(1);
-                builder.push(&[voltage * factor]);
+                builder.push(&[voltage]);
             }
             None if line.trim().is_empty() => {}
             None => strange += 1,
@@ -238,5 +240,9 @@ mod tests {
         assert!(read(&mut long.as_bytes()).is_err());
         let strange = JAPANESE.replace("10.5", "ten");
         assert_eq!(read(&mut strange.as_bytes()).unwrap().strange, 1);
+        // In microvolts it is more than a number can be.
+        let endless = JAPANESE.replace("µV", "V").replace("10.5", "1e308");
+        let endless = read(&mut endless.as_bytes()).unwrap();
+        assert_eq!((endless.strange, voltages(&endless).len()), (1, 2));
     }
 }

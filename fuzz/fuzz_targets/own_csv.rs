@@ -1,0 +1,6 @@
+//! libFuzzer's door to the target `own_csv`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    healthsync_fuzz::own_csv::run(data);
+});
