@@ -21,6 +21,10 @@
 //!
 //! A thing that changed twice stands at its last place only: whoever takes all changes up to a
 //! place, each in the place of the former one of its id, has what the server had.
+//!
+//! Who asks for series gets a route or an electrocardiogram with its points: behind it, at the same
+//! place and with the same `id`, follow rows with the noun `routePoints` or `ecgVoltages`, whose
+//! `body` is a [`SeriesBlock`](crate::api::SeriesBlock). They take the place of all former points.
 
 use std::{collections::HashMap, fmt, str::FromStr, sync::Arc};
 
@@ -106,11 +110,14 @@ impl Columnar for ChangeBatch {
 /// seen, of which history, and with which right to see.
 ///
 /// The text is lower-case hexadecimal:
-/// `version (1 byte) | sequence, big-endian (8) | token (16) | scope (8)`.
+/// `version (1 byte) | sequence, big-endian (8) | token (16) | scope (8)`, version 2; in the middle
+/// of a series `version | sequence | blocks, big-endian (4) | token | scope`, version 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The last place that was seen.
     pub seq: i64,
+    /// Blocks of a series that were seen at this place, if there are more of them; else 0.
+    pub blocks: u32,
     /// Random, of the transaction that wrote this place: another one stands there in a store that
     /// was replaced, or restored from a copy and written to since.
     pub token: [u8; 16],
@@ -119,10 +126,20 @@ pub struct Position {
 }
 
 const POSITION_VERSION: u8 = 2;
+/// Of a place in the middle of a series.
+const BLOCKS_VERSION: u8 = 3;
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{POSITION_VERSION:02x}{:016x}", self.seq)?;
+        if self.blocks == 0 {
+            write!(f, "{POSITION_VERSION:02x}{:016x}", self.seq)?;
+        } else {
+            write!(
+                f,
+                "{BLOCKS_VERSION:02x}{:016x}{:08x}",
+                self.seq, self.blocks
+            )?;
+        }
         for byte in self.token.iter().chain(&self.scope.0) {
             write!(f, "{byte:02x}")?;
         }
@@ -137,14 +154,23 @@ impl FromStr for Position {
         let bytes = crate::query::from_hex(text).ok_or(InvalidCursor)?;
         let (version, rest) = bytes.split_first().ok_or(InvalidCursor)?;
         let (seq, rest) = rest.split_first_chunk::<8>().ok_or(InvalidCursor)?;
+        let (blocks, rest) = match *version {
+            POSITION_VERSION => (0, rest),
+            BLOCKS_VERSION => {
+                let (blocks, rest) = rest.split_first_chunk::<4>().ok_or(InvalidCursor)?;
+                (u32::from_be_bytes(*blocks), rest)
+            }
+            _ => return Err(InvalidCursor),
+        };
         let (token, rest) = rest.split_first_chunk::<16>().ok_or(InvalidCursor)?;
         let scope = <[u8; 8]>::try_from(rest).map_err(|_| InvalidCursor)?;
         let seq = i64::from_be_bytes(*seq);
-        if *version != POSITION_VERSION || seq < 0 {
+        if seq < 0 || (*version == BLOCKS_VERSION && blocks == 0) {
             return Err(InvalidCursor);
         }
         Ok(Self {
             seq,
+            blocks,
             token: *token,
             scope: ScopeDigest(scope),
         })
@@ -293,6 +319,7 @@ mod tests {
     fn positions_read_back_and_their_text_is_frozen() {
         let position = Position {
             seq: 258,
+            blocks: 0,
             token: [0xab; 16],
             scope: ScopeDigest([1, 2, 3, 4, 5, 6, 7, 8]),
         };
@@ -311,6 +338,31 @@ mod tests {
             &text.replacen("02", "01", 1),
             &text.replacen("0200", "02ff", 1),
             &text.to_uppercase(),
+        ] {
+            assert_eq!(wrong.parse::<Position>(), Err(InvalidCursor), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn positions_in_a_series_read_back_and_their_text_is_frozen() {
+        let position = Position {
+            seq: 258,
+            blocks: 7,
+            token: [0xab; 16],
+            scope: ScopeDigest([1, 2, 3, 4, 5, 6, 7, 8]),
+        };
+        let text = position.to_string();
+        let token = "ab".repeat(16);
+        assert_eq!(
+            text,
+            format!("03000000000000010200000007{token}0102030405060708")
+        );
+        assert_eq!(text.parse(), Ok(position));
+        for wrong in [
+            &text[..72],
+            &text.replacen("00000007", "00000000", 1),
+            &text.replacen("03", "02", 1),
+            &text.replacen("03", "04", 1),
         ] {
             assert_eq!(wrong.parse::<Position>(), Err(InvalidCursor), "{wrong}");
         }

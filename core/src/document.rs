@@ -94,6 +94,15 @@ impl Noun {
             _ => &[],
         }
     }
+
+    /// What a block of its series is called among changes.
+    pub fn blocks(self) -> Option<&'static str> {
+        match self {
+            Self::Route => Some("routePoints"),
+            Self::Ecg => Some("ecgVoltages"),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Noun {

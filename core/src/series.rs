@@ -280,6 +280,15 @@ fn float(number: i64) -> Option<f64> {
     Some(if number < 0 { -float } else { float })
 }
 
+/// Whole milliseconds, which a series keeps as a number like any other.
+pub(crate) fn whole_ms(value: f64) -> i64 {
+    /// Beyond it a double has no milliseconds any more (285,616 years).
+    const FAR: f64 = 9_007_199_254_740_991.0;
+    let bounded = value.clamp(-FAR, FAR).round();
+    // The text of a whole number below 2^53 is exact.
+    format!("{bounded:.0}").parse().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

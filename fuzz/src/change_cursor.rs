@@ -52,6 +52,7 @@ fn page(store: &Store, after: Option<Position>) -> Result<Changes, ChangesError>
         origins: Vec::new(),
         scope: ScopeDigest::of(None, None),
         limit: 3,
+        series: true,
     })
 }
 

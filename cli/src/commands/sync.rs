@@ -192,6 +192,7 @@ impl Copy {
         let answer = Request::get(api::CHANGES, arrow())
             .with("after", after.map(str::to_owned))
             .with("limit", self.trial.limit().map(|limit| limit.to_string()))
+            .with("series", Some("true".to_owned()))
             .with("wait", (wait > 0).then(|| wait.to_string()))
             .send(&mut self.link)
             .await?;

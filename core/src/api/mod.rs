@@ -14,7 +14,7 @@ mod whoami;
 
 pub use self::{
     aggregates::{AggregatesParams, TotalRecord},
-    changes::{CHANGES_LIMIT, CHANGES_WAIT, ChangesParams},
+    changes::{CHANGES_LIMIT, CHANGES_WAIT, ChangesParams, SeriesBlock},
     code::{Code, UnknownCode},
     collections::{
         Collection, CollectionParams, CorrelationRecord, DocumentRecord, EventRecord, MemberRecord,

@@ -15,6 +15,7 @@
 mod columns;
 mod parts;
 mod rows;
+mod series;
 mod tables;
 mod totals;
 
@@ -32,7 +33,9 @@ use crate::change::ChangeBatch;
 /// `HsRp`: tells a copy from any other SQLite database.
 const APPLICATION_ID: i64 = 0x4873_5270;
 /// Version of the tables.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+/// Of the tables before there were series.
+const WITHOUT_SERIES: i64 = 1;
 
 /// How long another program that writes into the copy is waited for.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
@@ -125,7 +128,9 @@ impl Mirror {
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
             transaction.commit()?;
-        } else if pragma(&connection, "user_version")? != VERSION {
+        }
+        let version = pragma(&connection, "user_version")?;
+        if ![VERSION, WITHOUT_SERIES].contains(&version) {
             return Err(ReplicaError::NotACopy);
         }
         connection.execute_batch(
@@ -134,7 +139,22 @@ impl Mirror {
              PRAGMA recursive_triggers = ON;
              PRAGMA trusted_schema = OFF;",
         )?;
-        Ok(Self { connection })
+        let mut mirror = Self { connection };
+        if version == WITHOUT_SERIES {
+            mirror.gain_series()?;
+        }
+        Ok(mirror)
+    }
+
+    /// The server tells series with their documents, so a copy without them is made again.
+    fn gain_series(&mut self) -> Result<(), ReplicaError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(&series::tables(""))?;
+        begin_anew(&transaction)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        Ok(transaction.commit()?)
     }
 
     /// Where it stands.
@@ -147,16 +167,7 @@ impl Mirror {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(&tables::drop_staged())?;
-        // Without rows there is nothing to be kept readable meanwhile.
-        let has_rows = standing(&transaction)?.cursor.is_some();
-        if has_rows {
-            transaction.execute_batch(&tables::make_staged())?;
-        }
-        transaction.execute(
-            "UPDATE sync_state SET is_staging = ?1, staged_cursor = NULL",
-            [has_rows],
-        )?;
+        begin_anew(&transaction)?;
         Ok(transaction.commit()?)
     }
 
@@ -216,6 +227,20 @@ impl Mirror {
         let count: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
+}
+
+fn begin_anew(connection: &Connection) -> Result<(), ReplicaError> {
+    connection.execute_batch(&tables::drop_staged())?;
+    // Without rows there is nothing to be kept readable meanwhile.
+    let has_rows = standing(connection)?.cursor.is_some();
+    if has_rows {
+        connection.execute_batch(&tables::make_staged())?;
+    }
+    connection.execute(
+        "UPDATE sync_state SET is_staging = ?1, staged_cursor = NULL",
+        [has_rows],
+    )?;
+    Ok(())
 }
 
 fn standing(connection: &Connection) -> Result<Standing, ReplicaError> {

@@ -12,6 +12,7 @@
 mod bodies;
 mod filter;
 mod samples;
+mod series;
 
 use std::collections::VecDeque;
 
@@ -42,6 +43,8 @@ pub struct ChangesQuery {
     pub scope: ScopeDigest,
     /// How many places a page goes on at most; at least 1.
     pub limit: u32,
+    /// Also the points of routes and the voltages of electrocardiograms.
+    pub series: bool,
 }
 
 /// One page.
@@ -109,8 +112,8 @@ impl Store {
 
 fn page(connection: &Connection, query: &ChangesQuery) -> Result<Changes, ChangesError> {
     let now: i64 = connection.query_row("SELECT seq FROM counter", [], |row| row.get(0))?;
-    let after = match query.after {
-        None => 0,
+    let (after, blocks) = match query.after {
+        None => (0, 0),
         Some(position) => {
             if position.seq > now || token(connection, position.seq)? != Some(position.token) {
                 return Err(ChangesError::Gone);
@@ -118,7 +121,7 @@ fn page(connection: &Connection, query: &ChangesQuery) -> Result<Changes, Change
             if position.scope != query.scope {
                 return Err(ChangesError::ScopeChanged);
             }
-            position.seq
+            (position.seq, position.blocks)
         }
     };
     let end = end_of_page(connection, after, query.limit)?.unwrap_or(now);
@@ -128,20 +131,23 @@ fn page(connection: &Connection, query: &ChangesQuery) -> Result<Changes, Change
         texts: Texts::new(connection)?,
         builder: ChangeBuilder::default(),
         others: others(connection, after, end)?,
+        has_series: query.series,
     };
-    let end = page.fill(after, end)?;
+    let before = Place { seq: after, blocks };
+    let end = page.fill(before, end)?;
     let batch = page.builder.take().map_err(|error| {
         StoreError::from(rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
     })?;
     Ok(Changes {
         batch,
         next: Position {
-            seq: end,
+            seq: end.seq,
+            blocks: end.blocks,
             // Every place up to the last one was written by some transaction.
-            token: token(connection, end)?.ok_or(ChangesError::Gone)?,
+            token: token(connection, end.seq)?.ok_or(ChangesError::Gone)?,
             scope: query.scope,
         },
-        has_more: end < now,
+        has_more: end.seq < now || end.blocks > 0,
     })
 }
 
@@ -268,6 +274,21 @@ struct Page<'c> {
     texts: Texts<'c>,
     builder: ChangeBuilder,
     others: VecDeque<(i64, Other)>,
+    has_series: bool,
+}
+
+/// Where a page ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    seq: i64,
+    /// Blocks of a series that are told at this place, if there are more of them; else 0.
+    blocks: u32,
+}
+
+impl Place {
+    const fn whole(seq: i64) -> Self {
+        Self { seq, blocks: 0 }
+    }
 }
 
 const SAMPLES: &str = "
@@ -277,10 +298,14 @@ FROM sample WHERE seq > ?1 AND seq <= ?2 ORDER BY seq";
 
 impl Page<'_> {
     /// Takes what lies behind `after` up to `end`; gives the place up to which the page goes.
-    fn fill(&mut self, after: i64, end: i64) -> Result<i64, StoreError> {
+    fn fill(&mut self, after: Place, end: i64) -> Result<Place, StoreError> {
+        let blocks = self.rest_of_series(after)?;
+        if blocks > 0 {
+            return Ok(Place { blocks, ..after });
+        }
         let mut statement = self.connection.prepare_cached(SAMPLES)?;
-        let mut samples = statement.query([after, end])?;
-        let mut last = after;
+        let mut samples = statement.query([after.seq, end])?;
+        let mut last = after.seq;
         while let Some(row) = samples.next()? {
             let seq = row.get(0)?;
             // Before the first change of a further place, never between two of the same.
@@ -288,7 +313,7 @@ impl Page<'_> {
                 return Ok(full);
             }
             if self.builder.bytes() >= PAGE_BYTES {
-                return Ok(last);
+                return Ok(Place::whole(last));
             }
             self.recategorized_at(seq)?;
             self.sample(row)?;
@@ -297,17 +322,23 @@ impl Page<'_> {
         if let Some(full) = self.others_before(i64::MAX, &mut last)? {
             return Ok(full);
         }
-        Ok(end)
+        Ok(Place::whole(end))
     }
 
     /// What is no sample and comes before this place; the place at which the page is full.
-    fn others_before(&mut self, seq: i64, last: &mut i64) -> Result<Option<i64>, StoreError> {
+    fn others_before(&mut self, seq: i64, last: &mut i64) -> Result<Option<Place>, StoreError> {
         while let Some((at, other)) = self.others.front().copied().filter(|(at, _)| *at < seq) {
             if self.builder.bytes() >= PAGE_BYTES && at > *last {
-                return Ok(Some(*last));
+                return Ok(Some(Place::whole(*last)));
             }
             self.others.pop_front();
             self.other(at, other)?;
+            if let Other::Document(row) = other {
+                let blocks = self.series(at, row, 0)?;
+                if blocks > 0 {
+                    return Ok(Some(Place { seq: at, blocks }));
+                }
+            }
             *last = at;
         }
         Ok(None)

@@ -86,6 +86,7 @@ struct Asked {
     after: Option<Position>,
     limit: u32,
     wait: Duration,
+    series: bool,
 }
 
 impl Asked {
@@ -106,6 +107,7 @@ impl Asked {
                 .map_err(|error| ApiError::new(Code::InvalidCursor, error.to_string()))?,
             limit,
             wait: Duration::from_secs(wait.into()),
+            series: params.series.unwrap_or(false),
         })
     }
 
@@ -125,6 +127,7 @@ impl Asked {
             origins: everything.origins,
             scope: ScopeDigest::of(scope.types.as_deref(), scope.origins.as_deref()),
             limit: self.limit,
+            series: self.series,
         })
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     format::rows::push_number,
     identity::uuid,
     json::on_one_line,
+    series::whole_ms,
     store::{Store, StoreError, StoredCorrelation, StoredDocument, StoredWorkout},
     time::{push_rfc3339, rfc3339},
 };
@@ -204,7 +205,7 @@ fn push_point(names: &[&str], columns: &[Vec<f64>], point: usize, out: &mut Vec<
         out.extend_from_slice(format!("\"{name}\":").as_bytes());
         if *name == "time" {
             out.push(b'"');
-            push_rfc3339(whole(*value), out);
+            push_rfc3339(whole_ms(*value), out);
             out.push(b'"');
         } else {
             push_value(Some(value), out);
@@ -218,13 +219,4 @@ fn push_value(value: Option<&f64>, out: &mut Vec<u8>) {
         Some(value) => push_number(*value, &mut zmij::Buffer::new(), out),
         None => out.extend_from_slice(b"null"),
     }
-}
-
-/// Milliseconds, which a series keeps as a number like any other.
-fn whole(value: f64) -> i64 {
-    /// Beyond it a double has no milliseconds any more (285,616 years).
-    const FAR: f64 = 9_007_199_254_740_991.0;
-    let bounded = value.clamp(-FAR, FAR).round();
-    // The text of a whole number below 2^53 is exact.
-    format!("{bounded:.0}").parse().unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use arrow_array::{
 };
 use rusqlite::{Connection, params};
 
-use super::Applied;
+use super::{Applied, series};
 use crate::{
     batch::SchemaMismatch,
     change::ChangeBatch,
@@ -95,6 +95,11 @@ pub(super) fn apply(
     let columns = Columns::new(batch)?;
     for row in 0..batch.len() {
         let noun = columns.noun.text(row).unwrap_or_default();
+        if let Some(noun) = series::of_blocks(noun) {
+            let body = text(columns.body, row).unwrap_or_default();
+            series::apply(connection, prefix, noun, columns.id.value(row), body)?;
+            continue;
+        }
         if noun == "sample" {
             let has_start = columns.start.is_valid(row);
             applied.touch(if has_start {
@@ -174,6 +179,7 @@ fn thing(
     columns: &Columns<'_>,
     row: usize,
 ) -> Result<(), ReplicaError> {
+    series::forget(connection, prefix, noun, columns.id.value(row))?;
     let (table, first) = table(noun);
     let sql = format!(
         "INSERT OR REPLACE INTO {prefix}{table}
@@ -209,6 +215,7 @@ fn delete(
 ) -> Result<(), ReplicaError> {
     let id = columns.id.value(row);
     if noun != "sample" {
+        series::forget(connection, prefix, noun, id)?;
         let (table, _) = table(noun);
         let sql = format!("DELETE FROM {prefix}{table} WHERE id = ?1");
         connection.prepare_cached(&sql)?.execute([id])?;

@@ -6,6 +6,7 @@
 //! | `workouts` | `id`, `activity`, `startDate`, `endDate`, `durationS`, .., statistics and events in `body` |
 //! | `correlations` | `id`, `type`, .., members in `body` |
 //! | `documents` | `id`, `noun` (`route`, `ecg`, ..), .., content in `body` |
+//! | `route_point`, `ecg_voltage` | the series of documents, see [`series`] |
 //! | `daily_totals` | totals by local day, as `fetch --aggregate daily` has them |
 //! | `daily_steps` (view) | `date`, `origin`, `steps` |
 //! | `sleep_nights` (view) | `date`, `origin`, minutes asleep, by stage, awake and in bed |
@@ -13,6 +14,7 @@
 //!
 //! Dates are texts of one length in UTC (`2026-01-10T05:00:00.000Z`), days are local.
 
+use super::series;
 use crate::replica::samples;
 
 /// What tables of a full copy are called while it is being gathered.
@@ -33,16 +35,21 @@ pub(super) fn make_staged() -> String {
 /// Takes away what an earlier full copy has gathered.
 pub(super) fn drop_staged() -> String {
     NAMES
+        .iter()
+        .chain(&series::NAMES)
         .map(|name| format!("DROP TABLE IF EXISTS {STAGED}{name};\n"))
-        .concat()
+        .collect()
 }
 
 /// The tables of a full copy take the place of the others.
 pub(super) fn swap() -> String {
-    let swaps = NAMES
-        .map(|name| format!("DROP TABLE {name};\nALTER TABLE {STAGED}{name} RENAME TO {name};\n"));
+    let swaps: String = NAMES
+        .iter()
+        .chain(&series::NAMES)
+        .map(|name| format!("DROP TABLE {name};\nALTER TABLE {STAGED}{name} RENAME TO {name};\n"))
+        .collect();
     // Views name the tables: they are made anew when these are there again.
-    format!("{DROP_VIEWS}{swaps}{VIEWS}", swaps = swaps.concat())
+    format!("{DROP_VIEWS}{swaps}{VIEWS}")
 }
 
 fn rows(prefix: &str) -> String {
@@ -68,6 +75,7 @@ fn rows(prefix: &str) -> String {
         of("workouts", "activity     TEXT,"),
         of("correlations", "type         TEXT,"),
         of("documents", "noun         TEXT NOT NULL,"),
+        series::tables(prefix),
     ]
     .concat()
 }

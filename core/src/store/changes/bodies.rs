@@ -266,7 +266,7 @@ fn member(row: &SqlRow<'_>) -> Result<Member, StoreError> {
     })
 }
 
-fn printed(body: &impl Serialize) -> Result<String, StoreError> {
+pub(super) fn printed(body: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(body).map_err(no_json)
 }
 

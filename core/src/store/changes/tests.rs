@@ -68,6 +68,7 @@ fn query(types: &[&str], origins: &[&str]) -> ChangesQuery {
         scope: ScopeDigest::of(given(&words).as_deref(), given(&origins).as_deref()),
         origins,
         limit: 1000,
+        series: false,
     }
 }
 
