@@ -18,7 +18,7 @@ use crate::{
 
 /// Reads a copy with the program `sqlite3`.
 #[track_caller]
-fn read(copy: &Path, sql: &str) -> Vec<Value> {
+pub(crate) fn read(copy: &Path, sql: &str) -> Vec<Value> {
     let output = Command::new("sqlite3")
         .args(["-readonly", "-json"])
         .arg(copy)

@@ -34,6 +34,7 @@ mod bad_input;
 #[cfg(unix)]
 mod canaries;
 #[cfg(target_os = "linux")]
+mod copied_series;
 mod copies;
 #[cfg(target_os = "linux")]
 mod crashes;

@@ -242,7 +242,7 @@ fn every_documented_answer_is_given() {
             "200",
             "get",
             "/api/v1/changes",
-            "",
+            "?series=true",
             &["-H", "Accept: application/x-ndjson"],
         ),
         call("400", "get", "/api/v1/changes", "?after=00", &[]),

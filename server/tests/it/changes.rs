@@ -53,6 +53,23 @@ async fn reads(house: &House) -> Vec<(String, Option<u64>)> {
 }
 
 #[tokio::test]
+async fn series_are_asked_for_by_true_or_false() {
+    let house = House::open();
+    house.fill(5);
+    let device = house.pair("Anna").await;
+    for (query, good) in [
+        ("series=true", true),
+        ("series=false", true),
+        ("series=1", false),
+    ] {
+        match page(&device, query).await {
+            Ok(page) => assert!(good && page.rows.len() == 6, "{query}"),
+            Err(code) => assert!(!good && code == "400 BAD_REQUEST", "{query}: {code}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn pages_lead_to_the_end_and_stay_there() {
     let house = House::open();
     house.fill(5);
