@@ -19,7 +19,9 @@ fn write_series(folder: &Path, points: u32) {
         )
     };
     let track: String = (0..points).map(point).collect();
-    let voltages: String = (0..points).map(|at| format!("-{at}.125\n")).collect();
+    let voltages: String = (0..points)
+        .map(|at| format!("-{at}.125\n"))
+        .fold(String::new(), |text, line| text + &line);
     for (name, text) in [
         (
             "export.xml",

@@ -6,6 +6,7 @@
 //! | `ecg_voltage` | `ecg` (the id of the document), `position`, `voltage` |
 
 use rusqlite::{Connection, ToSql, params_from_iter, types::Value};
+use serde_json::value::RawValue;
 
 use crate::{
     api::SeriesBlock,
@@ -14,9 +15,6 @@ use crate::{
     replica::{ReplicaError, samples::date_text},
     series::{CHUNK, whole_ms},
 };
-
-/// The tables.
-pub(super) const NAMES: [&str; 2] = ["route_point", "ecg_voltage"];
 
 /// Makes them, their names begun by `prefix`.
 pub(super) fn tables(prefix: &str) -> String {
@@ -128,17 +126,15 @@ fn numbers(block: &SeriesBlock<'_>, name: &str) -> Result<Column, ReplicaError> 
     let Some(column) = block.columns.get(name) else {
         return Ok(None);
     };
-    let read = |text: &Option<&serde_json::value::RawValue>| match text {
-        None => Ok(None),
-        Some(text) => match text.get().parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Some(number)),
-            _ => Err(damaged()),
-        },
+    let read = |text: &RawValue| match text.get().parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err(damaged()),
     };
     if column.len() != block.points {
         return Err(damaged());
     }
-    Ok(Some(column.iter().map(read).collect::<Result<_, _>>()?))
+    let column = column.iter().map(|text| text.map(read).transpose());
+    Ok(Some(column.collect::<Result<_, _>>()?))
 }
 
 fn damaged() -> ReplicaError {

@@ -20,7 +20,14 @@ use crate::replica::samples;
 /// What tables of a full copy are called while it is being gathered.
 pub(super) const STAGED: &str = "staged_";
 
-const NAMES: [&str; 4] = ["samples", "workouts", "correlations", "documents"];
+const NAMES: [&str; 6] = [
+    "samples",
+    "workouts",
+    "correlations",
+    "documents",
+    "route_point",
+    "ecg_voltage",
+];
 
 /// Everything that a new copy has.
 pub(super) fn all() -> String {
@@ -35,21 +42,16 @@ pub(super) fn make_staged() -> String {
 /// Takes away what an earlier full copy has gathered.
 pub(super) fn drop_staged() -> String {
     NAMES
-        .iter()
-        .chain(&series::NAMES)
         .map(|name| format!("DROP TABLE IF EXISTS {STAGED}{name};\n"))
-        .collect()
+        .concat()
 }
 
 /// The tables of a full copy take the place of the others.
 pub(super) fn swap() -> String {
-    let swaps: String = NAMES
-        .iter()
-        .chain(&series::NAMES)
-        .map(|name| format!("DROP TABLE {name};\nALTER TABLE {STAGED}{name} RENAME TO {name};\n"))
-        .collect();
+    let swaps = NAMES
+        .map(|name| format!("DROP TABLE {name};\nALTER TABLE {STAGED}{name} RENAME TO {name};\n"));
     // Views name the tables: they are made anew when these are there again.
-    format!("{DROP_VIEWS}{swaps}{VIEWS}")
+    format!("{DROP_VIEWS}{swaps}{VIEWS}", swaps = swaps.concat())
 }
 
 fn rows(prefix: &str) -> String {
