@@ -7,6 +7,7 @@
 use std::{
     io::{Read, SeekFrom},
     ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
@@ -56,8 +57,8 @@ impl Importer for OwnParquet {
         let Ok(metadata) = footer(source, length) else {
             return Ok(true);
         };
-        let decoder = ParquetPushDecoderBuilder::try_new_decoder(Arc::new(metadata));
-        Ok(decoder.is_ok_and(|decoder| SampleBatch::has_columns(decoder.schema())))
+        let builder = || ParquetPushDecoderBuilder::try_new_decoder(Arc::new(metadata));
+        Ok(guarded(builder).is_ok_and(|decoder| SampleBatch::has_columns(decoder.schema())))
     }
 
     fn read(&self, source: &mut dyn Source, sink: &mut Sink<'_>) -> Result<(), ReadError> {
@@ -66,16 +67,18 @@ impl Importer for OwnParquet {
             return Err(ReadError::Truncated { line: 1 });
         }
         let metadata = footer(source, length)?;
-        let mut decoder = ParquetPushDecoderBuilder::try_new_decoder(Arc::new(metadata))
-            .and_then(|builder| builder.with_batch_size(ROWS).build())
-            .map_err(damaged)?;
+        check(&metadata, length)?;
+        let mut decoder = guarded(|| {
+            ParquetPushDecoderBuilder::try_new_decoder(Arc::new(metadata))
+                .and_then(|builder| builder.with_batch_size(ROWS).build())
+        })?;
         let mut rows = Rows::new();
         let mut line = 1;
         loop {
-            match decoder.try_decode().map_err(damaged)? {
+            match guarded(|| decoder.try_decode())? {
                 DecodeResult::NeedsData(ranges) => {
                     let pieces = read_all(source, &ranges)?;
-                    decoder.push_ranges(ranges, pieces).map_err(damaged)?;
+                    guarded(|| decoder.push_ranges(ranges, pieces))?;
                 }
                 DecodeResult::Data(batch) => {
                     let batch = SampleBatch::new(batch)
@@ -99,16 +102,43 @@ impl Importer for OwnParquet {
 fn footer(source: &mut dyn Source, length: u64) -> Result<ParquetMetaData, ReadError> {
     let mut decoder = ParquetMetaDataPushDecoder::try_new(length).map_err(damaged)?;
     loop {
-        match decoder.try_decode().map_err(damaged)? {
+        match guarded(|| decoder.try_decode())? {
             DecodeResult::NeedsData(ranges) => {
                 let pieces = read_all(source, &ranges)?;
-                decoder.push_ranges(ranges, pieces).map_err(damaged)?;
+                guarded(|| decoder.push_ranges(ranges, pieces))?;
             }
             DecodeResult::Data(metadata) => return Ok(metadata),
             DecodeResult::Finished => {
                 return Err(ReadError::Archive("the file has no end".into()));
             }
         }
+    }
+}
+
+/// The decoder believes where columns stand, and panics over places that there cannot be.
+fn check(metadata: &ParquetMetaData, length: u64) -> Result<(), ReadError> {
+    let groups = metadata.row_groups().iter();
+    for column in groups.flat_map(|group| group.columns()) {
+        let start = column.dictionary_page_offset();
+        let start = u64::try_from(start.unwrap_or_else(|| column.data_page_offset())).ok();
+        let size = u64::try_from(column.compressed_size()).ok();
+        let end = start
+            .zip(size)
+            .and_then(|(start, size)| start.checked_add(size));
+        if end.is_none_or(|end| end > length) {
+            let reason = "a column stands outside of the file";
+            return Err(ReadError::Archive(reason.into()));
+        }
+    }
+    Ok(())
+}
+
+/// Runs a step of the decoder; one that panics was given what no writer writes. What it leaves
+/// behind is not used any more.
+fn guarded<T>(step: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ReadError> {
+    match catch_unwind(AssertUnwindSafe(step)) {
+        Ok(outcome) => outcome.map_err(damaged),
+        Err(_) => Err(ReadError::Archive("it cannot be decoded".into())),
     }
 }
 
@@ -140,4 +170,26 @@ fn read(source: &mut dyn Source, range: &Range<u64>) -> Result<Bytes, ReadError>
 
 fn damaged(error: ParquetError) -> ReadError {
     ReadError::Archive(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// Found by fuzzing: a column that begins before the file does.
+    const NEGATIVE: &[u8] = include_bytes!("../../../fuzz/corpus/own_parquet/negative-start");
+
+    #[test]
+    fn a_file_whose_columns_stand_nowhere_is_damaged() {
+        let outcome = OwnParquet.read(&mut Cursor::new(NEGATIVE), &mut |_| Ok(()));
+        assert!(matches!(outcome, Err(ReadError::Archive(_))), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_decoder_that_panics_is_a_damaged_file() {
+        let outcome = guarded(|| -> Result<(), ParquetError> { panic!("a test") });
+        assert!(matches!(outcome, Err(ReadError::Archive(_))), "{outcome:?}");
+    }
 }
