@@ -34,7 +34,7 @@ pub fn run(data: &[u8]) -> bool {
             Ok(page) => {
                 assert!(page.next.seq >= position.seq, "the pages go back");
                 assert!(
-                    !page.has_more || page.next.seq > position.seq,
+                    !page.has_more || page.next.seq > position.seq || page.next.blocks > 0,
                     "the pages stand still"
                 );
                 true
@@ -65,7 +65,15 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("later", place("00000000000000ff")),
         ("last", place("7fffffffffffffff")),
         ("negative", place("ffffffffffffffff")),
-        ("other-version", b"030000000000000003TOKENSCOPE".to_vec()),
+        (
+            "in-series",
+            b"03000000000000000300000001TOKENSCOPE".to_vec(),
+        ),
+        (
+            "no-blocks",
+            b"03000000000000000300000000TOKENSCOPE".to_vec(),
+        ),
+        ("other-version", b"040000000000000003TOKENSCOPE".to_vec()),
         (
             "other-token",
             format!("020000000000000003{}SCOPE", "ab".repeat(16)).into(),
