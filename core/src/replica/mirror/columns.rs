@@ -26,7 +26,7 @@ const ROWS: usize = 8192;
 /// A batch with much text ends earlier.
 const BYTES: usize = 4 << 20;
 
-/// Version of the columns of workouts, correlations and documents.
+/// Version of the columns of workouts, correlations, documents and their points.
 const THINGS_VERSION: &str = "1";
 
 /// Collects rows until [`Columns::take`] makes a batch of them.
@@ -54,6 +54,20 @@ impl Columns {
             "workouts" => things("activity", true),
             "correlations" => things("type", true),
             "documents" => things("noun", false),
+            "route_point" => points(
+                "route",
+                &[
+                    "date",
+                    "latitude",
+                    "longitude",
+                    "elevation",
+                    "speed",
+                    "course",
+                    "horizontalAccuracy",
+                    "verticalAccuracy",
+                ],
+            ),
+            "ecg_voltage" => points("ecg", &["voltage"]),
             _ => return Err(ReplicaError::NotACopy),
         };
         let builders = schema.fields().iter();
@@ -148,6 +162,21 @@ impl Column {
     }
 }
 
+/// Of the points of a series, whose document is in the column `owner`.
+fn points(owner: &str, columns: &[&str]) -> SchemaRef {
+    let name = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let instant = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+    let mut fields = vec![
+        Field::new(owner, name, false),
+        Field::new("position", DataType::Int64, false),
+    ];
+    fields.extend(columns.iter().map(|column| match *column {
+        "date" => Field::new("date", instant.clone(), true),
+        column => Field::new(column, DataType::Float64, true),
+    }));
+    Arc::new(Schema::new_with_metadata(fields, version()))
+}
+
 /// Of workouts and the like; `first` is the column that samples do not have.
 fn things(first: &str, is_nullable: bool) -> SchemaRef {
     let name = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
@@ -164,6 +193,9 @@ fn things(first: &str, is_nullable: bool) -> SchemaRef {
         Field::new("metadata", DataType::Utf8, true).with_metadata(json_field()),
         Field::new("body", DataType::Utf8, true).with_metadata(json_field()),
     ];
-    let version = HashMap::from([("healthsync.things".to_owned(), THINGS_VERSION.to_owned())]);
-    Arc::new(Schema::new_with_metadata(fields, version))
+    Arc::new(Schema::new_with_metadata(fields, version()))
+}
+
+fn version() -> HashMap<String, String> {
+    HashMap::from([("healthsync.things".to_owned(), THINGS_VERSION.to_owned())])
 }

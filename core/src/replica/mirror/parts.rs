@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The book is kept in the database of the copy, so a process that is killed between a page and the
-//! file finds the part due when it starts again. Years are those of the start in UTC; of totals,
-//! those of their date. Where the files lie is in [`place`].
+//! file finds the part due when it starts again. Years are those of the start in UTC; of points of
+//! routes those of their instant, of totals those of their date. Voltages have none. Where the files lie is in [`place`].
 
 mod place;
 
@@ -29,17 +29,17 @@ const UNDATED: &str = "undated";
 /// The year of what has a date without four digits for the year.
 const BEYOND: &str = "beyond";
 
-/// A table of the copy, and the column that says the year.
+/// A table of the copy, and the column that says the year, if there is one.
 struct Table {
     name: &'static str,
-    date: &'static str,
+    date: Option<&'static str>,
     order: &'static str,
     /// Whether each type has parts of its own.
     has_kinds: bool,
 }
 
 /// The tables, and the order of their rows.
-const TABLES: [Table; 5] = [
+const TABLES: [Table; 7] = [
     Table {
         has_kinds: true,
         ..table("samples", "startDate", "startDate, id")
@@ -47,13 +47,18 @@ const TABLES: [Table; 5] = [
     table("workouts", "startDate", "startDate, id"),
     table("correlations", "startDate", "startDate, id"),
     table("documents", "startDate", "startDate, id"),
+    table("route_point", "date", "date, route, position"),
+    Table {
+        date: None,
+        ..table("ecg_voltage", "", "ecg, position")
+    },
     table("daily_totals", "date", "date, type, category, origin, unit"),
 ];
 
 const fn table(name: &'static str, date: &'static str, order: &'static str) -> Table {
     Table {
         name,
-        date,
+        date: Some(date),
         order,
         has_kinds: false,
     }
@@ -71,7 +76,7 @@ pub struct Part {
 
 impl Part {
     /// The names of the tables.
-    pub fn tables() -> [&'static str; 5] {
+    pub fn tables() -> [&'static str; 7] {
         TABLES.map(|table| table.name)
     }
 
@@ -87,7 +92,8 @@ impl Part {
 
     /// Whether the dates lie between two texts.
     fn has_bounds(&self) -> bool {
-        ![UNDATED, BEYOND].contains(&self.year.as_str())
+        self.of().is_ok_and(|table| table.date.is_some())
+            && ![UNDATED, BEYOND].contains(&self.year.as_str())
     }
 
     fn of(&self) -> Result<&'static Table, ReplicaError> {
@@ -104,7 +110,11 @@ impl Table {
         } else {
             "''".to_owned()
         };
-        [kind, year_of(&format!("{row}{}", self.date))]
+        let year = match self.date {
+            Some(date) => year_of(&format!("{row}{date}")),
+            None => format!("'{UNDATED}'"),
+        };
+        [kind, year]
     }
 }
 
@@ -134,7 +144,7 @@ CREATE TABLE sync_format (        -- one row
 /// `recursive_triggers` are on.
 fn triggers() -> String {
     let of = |table: &Table| {
-        let Table { name, date, .. } = table;
+        let name = table.name;
         let trigger = |event: &str, row: &str| {
             let [kind, year] = table.part_of(row);
             format!(
@@ -145,10 +155,11 @@ fn triggers() -> String {
             )
         };
         // Samples lie in the order of type and start already.
-        let index = if table.has_kinds {
-            String::new()
-        } else {
-            format!("CREATE INDEX IF NOT EXISTS {name}_{date} ON {name} ({date});\n")
+        let index = match table.date {
+            Some(date) if !table.has_kinds => {
+                format!("CREATE INDEX IF NOT EXISTS {name}_{date} ON {name} ({date});\n")
+            }
+            Some(_) | None => String::new(),
         };
         [index, trigger("INSERT", "NEW."), trigger("DELETE", "OLD.")].concat()
     };
@@ -299,12 +310,11 @@ fn select(part: &Part, columns: &Columns) -> Result<String, ReplicaError> {
         name, date, order, ..
     } = table;
     let kind = if table.has_kinds { "type = ? AND" } else { "" };
-    let year = if part.has_bounds() {
-        format!("{date} >= ? AND {date} < ?")
-    } else if part.year == UNDATED {
-        format!("{date} IS NULL")
-    } else {
-        format!("{} = '{BEYOND}'", year_of(date))
+    let year = match date {
+        Some(date) if part.has_bounds() => format!("{date} >= ? AND {date} < ?"),
+        Some(date) if part.year == UNDATED => format!("{date} IS NULL"),
+        Some(date) => format!("{} = '{BEYOND}'", year_of(date)),
+        None => "1".to_owned(),
     };
     let cells = columns.cells();
     Ok(format!(

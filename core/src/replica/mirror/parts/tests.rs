@@ -274,6 +274,12 @@ fn a_year_is_found_and_read_in_order_without_a_sort() {
         let rows = statement.query_map([], |row| row.get::<_, String>(3));
         let plan: Vec<String> = rows.unwrap().map(Result::unwrap).collect();
         assert_eq!(plan.len(), 1, "{plan:?}");
-        assert!(plan[0].starts_with("SEARCH"), "{plan:?}");
+        // Voltages have no years, so all of them are one part.
+        let way = if table == "ecg_voltage" {
+            "SCAN"
+        } else {
+            "SEARCH"
+        };
+        assert!(plan[0].starts_with(way), "{plan:?}");
     }
 }
