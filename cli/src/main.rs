@@ -37,6 +37,7 @@ use std::{
 
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, error::ErrorKind};
 use healthsync_core::api::Code;
+use tracing::level_filters::LevelFilter;
 
 use crate::{
     args::{Cli, Global},
@@ -177,20 +178,22 @@ fn usage(error: &clap::Error, grammar: &clap::Command, arguments: &[OsString]) -
 
 /// The library's own events, for `--verbose` only; no dependency's, which may say too much.
 fn log(printer: Printer) {
-    use tracing_subscriber::{EnvFilter, fmt};
+    use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt as _};
 
-    let wanted = if printer.verbose {
-        "healthsync=debug,healthsync_pairing=debug,healthsync_core=debug"
+    let level = if printer.verbose {
+        LevelFilter::DEBUG
     } else {
-        "healthsync=warn,healthsync_pairing=warn,healthsync_core=warn"
+        LevelFilter::WARN
     };
-    let subscriber = fmt()
-        .with_env_filter(EnvFilter::new(wanted))
+    let ours = ["healthsync", "healthsync_pairing", "healthsync_core"];
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(printer.colour_err)
         .without_time()
-        .with_target(false)
-        .finish();
+        .with_target(false);
+    let subscriber = tracing_subscriber::registry()
+        .with(Targets::new().with_targets(ours.map(|name| (name, level))))
+        .with(lines);
     // Fails only if one is set already, which nothing else does.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }

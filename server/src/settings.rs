@@ -25,7 +25,7 @@ pub struct Env {
     pub server_home: Option<PathBuf>,
     /// `HEALTHSYNC_PASSPHRASE_FILE`: holds the passphrase of the file key store.
     pub passphrase_file: Option<PathBuf>,
-    /// `HEALTHSYNC_LOG`: filter of log lines (`debug`, `healthsync_server=trace`).
+    /// `HEALTHSYNC_LOG`: filter of log lines (`debug`, `healthsync_server=debug`).
     pub log: Option<String>,
     /// `XDG_RUNTIME_DIR`: where the control socket goes.
     pub runtime_dir: Option<PathBuf>,
