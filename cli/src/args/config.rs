@@ -21,8 +21,11 @@ pub(crate) enum Config {
         /// Its value: HOST or HOST:PORT; an empty one removes it
         value: String,
     },
-    /// Go back to the defaults; a damaged file is moved aside, never deleted
+    /// Go back to the defaults, or of one setting; a damaged file is moved aside, never deleted
     Reset {
+        /// This setting alone
+        #[arg(conflicts_with = "force")]
+        key: Option<SettingKey>,
         /// Also when a pair is recorded (the file is moved aside)
         #[arg(long)]
         force: bool,

@@ -27,7 +27,11 @@ pub(crate) fn run(config: &args::Config, settings: &Settings) -> Result<(), CliE
             key: SettingKey::ServerHost,
             value,
         } => set_host(&file, value.trim(), settings),
-        args::Config::Reset { force } => reset(&file, *force, settings),
+        args::Config::Reset {
+            key: Some(SettingKey::ServerHost),
+            ..
+        } => set_host(&file, "", settings),
+        args::Config::Reset { key: None, force } => reset(&file, *force, settings),
     }
 }
 

@@ -18,7 +18,7 @@ fn a_host_is_set_shown_and_removed() {
     assert_eq!(wrong.code, Some(2));
     assert_eq!(host(&home).as_deref(), Some("192.168.1.9"));
     assert_eq!(
-        home.run(&["config", "set", "server.host", ""]).code,
+        home.run(&["config", "reset", "server.host"]).code,
         Some(0)
     );
     assert_eq!(host(&home), None);

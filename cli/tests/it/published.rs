@@ -111,6 +111,16 @@ fn json_is_as_published() {
         device.run(&["config", "get", "server.host"]),
         1,
     );
+    check(
+        "config-reset",
+        device.run(&["config", "reset", "server.host"]),
+        1,
+    );
+    check(
+        "config-set",
+        device.run(&["config", "set", "server.host", "127.0.0.1"]),
+        1,
+    );
     check("config-show", device.run(&["config", "show"]), 1);
     check("config-path", device.run(&["config", "path"]), 1);
     check("config-reset", device.run(&["config", "reset"]), 1);
