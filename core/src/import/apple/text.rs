@@ -116,12 +116,7 @@ impl Cleaner {
             }
             Err(_) => self.replace_invalid(piece, last),
         }
-        if piece
-            .iter()
-            .copied()
-            .map(is_forbidden)
-            .fold(false, |any, one| any | one)
-        {
+        if has_forbidden(piece) {
             let (controls, lines) = (&mut self.cleaned.controls, self.lines);
             let mut line = lines + 1;
             piece.retain(|byte| {
@@ -169,17 +164,22 @@ pub(super) fn is_forbidden(byte: u8) -> bool {
     byte < 0x20 && byte != b'\t' && byte != b'\n' && byte != b'\r'
 }
 
+/// Whether a byte is [forbidden](is_forbidden); eight at a time.
+fn has_forbidden(text: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (words, rest) = text.as_chunks::<8>();
+    let in_words = words.iter().any(|bytes| {
+        let word = u64::from_ne_bytes(*bytes);
+        let is_any_low = word.wrapping_sub(ONES * 0x20) & !word & (ONES * 0x80) != 0;
+        is_any_low && bytes.iter().copied().any(is_forbidden)
+    });
+    in_words || rest.iter().copied().any(is_forbidden)
+}
+
 /// Line feeds in a text.
 pub(super) fn count_lines(text: &[u8]) -> u64 {
-    // Counting in bytes lets the compiler use wide registers.
-    text.chunks(255)
-        .map(|part| {
-            part.iter()
-                .map(|byte| u8::from(*byte == b'\n'))
-                .fold(0u8, u8::wrapping_add)
-        })
-        .map(u64::from)
-        .sum()
+    let count = memchr::memchr_iter(b'\n', text).count();
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// The reading end.
@@ -302,5 +302,20 @@ mod tests {
             assert!(text == input, "shifted by {shift}");
             assert_eq!(cleaned, Cleaned::default());
         }
+    }
+
+    #[test]
+    fn a_forbidden_byte_is_seen_at_every_place_beside_every_kind() {
+        for byte in 0..=u8::MAX {
+            for (length, beside) in [(1, b' '), (8, b'\n'), (19, 0x80), (24, b'\t'), (30, 0xff)] {
+                for at in 0..length {
+                    let mut text = vec![beside; length];
+                    text[at] = byte;
+                    assert_eq!(has_forbidden(&text), is_forbidden(byte), "{text:?}");
+                }
+            }
+        }
+        assert_eq!(count_lines("a\n\nb\n".repeat(300).as_bytes()), 900);
+        assert_eq!(count_lines(b""), 0);
     }
 }
