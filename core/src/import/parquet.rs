@@ -16,7 +16,7 @@ use parquet::{
     DecodeResult,
     arrow::push_decoder::ParquetPushDecoderBuilder,
     errors::ParquetError,
-    file::metadata::{ParquetMetaData, ParquetMetaDataPushDecoder},
+    file::metadata::{ParquetMetaData, ParquetMetaDataPushDecoder, RowGroupMetaData},
 };
 
 use super::{
@@ -118,7 +118,7 @@ fn footer(source: &mut dyn Source, length: u64) -> Result<ParquetMetaData, ReadE
 /// The decoder believes where columns stand, and panics over places that there cannot be.
 fn check(metadata: &ParquetMetaData, length: u64) -> Result<(), ReadError> {
     let groups = metadata.row_groups().iter();
-    for column in groups.flat_map(|group| group.columns()) {
+    for column in groups.flat_map(RowGroupMetaData::columns) {
         let start = column.dictionary_page_offset();
         let start = u64::try_from(start.unwrap_or_else(|| column.data_page_offset())).ok();
         let size = u64::try_from(column.compressed_size()).ok();
