@@ -17,10 +17,7 @@ fn a_host_is_set_shown_and_removed() {
     let wrong = home.run(&["config", "set", "server.host", "https://x"]);
     assert_eq!(wrong.code, Some(2));
     assert_eq!(host(&home).as_deref(), Some("192.168.1.9"));
-    assert_eq!(
-        home.run(&["config", "reset", "server.host"]).code,
-        Some(0)
-    );
+    assert_eq!(home.run(&["config", "reset", "server.host"]).code, Some(0));
     assert_eq!(host(&home), None);
 }
 

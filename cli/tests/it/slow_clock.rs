@@ -140,8 +140,9 @@ fn a_certificate_that_begins_later_is_taken() {
     runtime.block_on(async {
         pair_in_the_past(&host, &device, &old, 365 * DAY - 100).await;
         let keys = store(host.path("server/keys"), "correct horse battery staple");
+        let clock: Arc<Ahead> = Arc::clone(&ahead);
         let environment = Environment {
-            clock: Arc::clone(&ahead) as _,
+            clock,
             entropy: Arc::new(SystemEntropy),
         };
         let trust = Trust::open(&host.path("server/trust.db"), keys, environment);
