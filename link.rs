@@ -1,6 +1,11 @@
 //! The build script of both programs: of functions that are the same to the byte the linker keeps one, in
 //! release builds, where the linker is the one that Rust brings along.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script everything in its environment"
+)]
+
 use std::{env, path::Path, process::Command};
 
 fn main() {
