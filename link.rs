@@ -1,5 +1,6 @@
-//! The build script of both programs: of functions that are the same to the byte the linker keeps one, in
-//! release builds, where the linker is the one that Rust brings along.
+//! The build script of both programs: of functions that are the same to the byte, and whose address nobody
+//! compares (SQLite compares some), the linker keeps one, in release builds, where the linker is the one that
+//! Rust brings along.
 
 #![expect(
     clippy::disallowed_methods,
@@ -11,7 +12,7 @@ use std::{env, path::Path, process::Command};
 fn main() {
     say("rerun-if-changed=../link.rs");
     if env::var("PROFILE").is_ok_and(|profile| profile == "release") && has_own_linker() {
-        say("rustc-link-arg-bins=-Wl,--icf=all");
+        say("rustc-link-arg-bins=-Wl,--icf=safe");
     }
 }
 
