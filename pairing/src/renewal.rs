@@ -37,6 +37,10 @@ pub const GRACE_SECONDS: i64 = 90 * 86_400;
 /// A certificate that has run out is renewed once in so many seconds at most.
 pub const LATE_INTERVAL_SECONDS: i64 = 3600;
 
+/// A certificate that begins so much later is taken. One that begins later still would be of no use once
+/// the server's clock, which must be wrong, is put right.
+pub const SKEW_SECONDS: i64 = 86_400;
+
 /// What binds a request to its channel.
 pub fn exporter<Data>(connection: &ConnectionCommon<Data>) -> Result<[u8; 32], rustls::Error> {
     let mut value = [0; 32];
@@ -139,7 +143,7 @@ impl NewKey {
 
     /// The new credentials beside the present ones: same pair, same CA, new key and leaf. The
     /// answer must be a leaf of our CA for the new key and this pair that has not ended. One that begins
-    /// later was made by a clock ahead of ours: the server's, and it is the server that judges it.
+    /// a little later was made by a clock ahead of ours: the server's, and it is the server that judges it.
     pub fn accept(
         self,
         answer: &[u8],
@@ -156,6 +160,9 @@ impl NewKey {
             }
         }
         let parsed = Certificate::from_der(&leaf).map_err(|_| UnusableAnswer("it is damaged"))?;
+        if parsed.not_before.saturating_sub(now) > SKEW_SECONDS {
+            return Err(UnusableAnswer("it begins more than a day from now"));
+        }
         if parsed.key != self.0.digest() {
             return Err(UnusableAnswer("it is for another key"));
         }

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::{app::App, gate, refusal::ApiError};
 
-/// Reads it to its end.
+/// Reads it to its end; what may be read is judged afterwards, as of then.
 pub async fn read(app: &App, body: Body) -> Result<Bytes, ApiError> {
     let limited = Limited::new(body, app.limits().body_bytes);
     let collected = tokio::time::timeout(app.limits().body, limited.collect()).await;
@@ -22,10 +22,10 @@ pub async fn read(app: &App, body: Body) -> Result<Bytes, ApiError> {
     }
 }
 
-/// Lets the sender of a refused request finish, within the same limits, and keeps nothing.
+/// Lets the sender of what nobody reads finish, within the same limits, and keeps nothing.
 pub async fn discard(app: &App, body: Body) {
     let mut limited = Limited::new(body, app.limits().body_bytes);
     let all = async { while let Some(Ok(_)) = limited.frame().await {} };
-    // However it ends, the refusal is what is answered.
+    // However it ends, the request is answered.
     drop(tokio::time::timeout(app.limits().body, all).await);
 }

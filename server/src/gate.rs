@@ -264,34 +264,38 @@ impl Claims {
             is_ack: request.method() == Method::POST && request.uri().path() == api::PAIR_ACK,
         }
     }
+
+    fn has_too_much(&self, app: &App) -> bool {
+        let allowed = u64::try_from(app.limits().body_bytes).unwrap_or(u64::MAX);
+        self.body_bytes.is_some_and(|promised| promised > allowed)
+    }
 }
 
-/// The request with all of its body, and with what the peer may read.
+/// The request with all of its body, and with what the peer may read when it has come.
 async fn admit(
     app: &App,
     guest: &Guest,
     claims: Claims,
     request: Request,
 ) -> Result<Request, ApiError> {
-    // Without a `100 Continue`, which would follow the reading, nothing comes.
-    let is_sent = !claims.headers.contains_key(header::EXPECT);
     let (parts, body) = request.into_parts();
-    match check(app, guest, claims).await {
-        Ok(permit) => {
-            let body = body::read(app, body).await?;
-            let mut request = Request::from_parts(parts, Body::from(body));
-            if let Some(permit) = permit {
-                request.extensions_mut().insert(Arc::new(permit));
-            }
-            Ok(request)
-        }
-        Err(error) => {
-            if is_sent && error.code != Code::PayloadTooLarge {
-                body::discard(app, body).await;
-            }
-            Err(error)
-        }
+    // What is asked stands in it.
+    let is_read = [api::DATA, api::PAIR_RENEW].contains(&parts.uri.path());
+    // One that is too large is refused unread.
+    let body = if claims.has_too_much(app) {
+        Ok(Bytes::new())
+    } else if is_read {
+        body::read(app, body).await
+    } else {
+        body::discard(app, body).await;
+        Ok(Bytes::new())
+    };
+    let permit = check(app, guest, claims).await?;
+    let mut request = Request::from_parts(parts, Body::from(body?));
+    if let Some(permit) = permit {
+        request.extensions_mut().insert(Arc::new(permit));
     }
+    Ok(request)
 }
 
 /// What the peer may read; nobody who waits for the acknowledgement reads anything.
@@ -310,8 +314,7 @@ async fn check(app: &App, guest: &Guest, claims: Claims) -> Result<Option<Permit
             "requests of web pages are refused",
         ));
     }
-    let allowed = u64::try_from(app.limits().body_bytes).unwrap_or(u64::MAX);
-    if claims.body_bytes.is_some_and(|promised| promised > allowed) {
+    if claims.has_too_much(app) {
         return Err(too_large_body(app));
     }
     let (trust, peer, errand) = (Arc::clone(app.trust()), peer.clone(), guest.errand);

@@ -230,6 +230,22 @@ mod tests {
 
     use super::*;
 
+    /// `.cargo/config.toml` leaves them out; a build without it has them again.
+    #[test]
+    fn sqlite_has_no_tables_that_nobody_asks_for() {
+        let store = Store::in_memory().unwrap();
+        let mut options = store.connection.prepare("PRAGMA compile_options").unwrap();
+        let options = options
+            .query_map([], |row| row.get::<_, String>(0))
+            .unwrap();
+        for option in options.map(Result::unwrap) {
+            assert!(
+                !option.contains("FTS") && !option.contains("RTREE"),
+                "{option}"
+            );
+        }
+    }
+
     #[test]
     fn what_sqlite_says_gets_a_word() {
         for (code, word) in [

@@ -76,7 +76,7 @@ fn only_a_leaf_for_this_key_and_pair_is_taken() {
             discovery_key: Secret::new(vec![9; 32]),
         }
     };
-    let answers: [(&str, bool, Make<'_>); 7] = [
+    let answers: [(&str, bool, Make<'_>); 9] = [
         ("a proper one", true, &|spki| leaf(&ca, &PAIR, spki, NOW)),
         ("another CA", false, &|spki| {
             leaf(&other_ca, &PAIR, spki, NOW)
@@ -89,6 +89,12 @@ fn only_a_leaf_for_this_key_and_pair_is_taken() {
         }),
         ("over", false, &|spki| {
             leaf(&ca, &PAIR, spki, NOW - 31 * DAY)
+        }),
+        ("of a clock ahead", true, &|spki| {
+            leaf(&ca, &PAIR, spki, NOW + 7200)
+        }),
+        ("of a clock far ahead", false, &|spki| {
+            leaf(&ca, &PAIR, spki, NOW + 20 * DAY)
         }),
         ("for a server", false, &|spki| {
             ca::server_leaf(&ca.key, &ca.certificate, &PAIR, spki, &at(NOW)).unwrap()

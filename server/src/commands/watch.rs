@@ -30,6 +30,9 @@ use crate::{
 /// After the store has failed, it is left alone for so long: somebody has to make room.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// However long a try takes, the next one begins so long after it at the latest.
+const LONGEST: Duration = Duration::from_hours(1);
+
 /// Why a folder is not watched.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
@@ -222,7 +225,7 @@ impl Work {
             Ok(None) => return Ok(()),
             Err(error) => {
                 let error = ImportError::Open(path.to_owned(), error);
-                return self.pass(path, stamp, &error, now);
+                return self.pass(path, stamp, &error, now, Duration::ZERO);
             }
         };
         if let Some(outcome) = self.memory.recall_content(&sha256, origin, VERSION) {
@@ -232,6 +235,7 @@ impl Work {
             Some(store) => store,
             none => none.insert(import::open_store(&self.settings, false)?),
         };
+        let begun = Instant::now();
         let imported = import::import_watched(&self.settings, &self.import, store, path, file);
         match imported {
             Ok((event, human)) => {
@@ -239,7 +243,9 @@ impl Work {
                 self.remember(path, stamp, sha256, Outcome::Imported)
             }
             Err(error) if error.is_of_the_store() => Err(error.into()),
-            Err(error) if error.is_passing() => self.pass(path, stamp, &error, now),
+            Err(error) if error.is_passing() => {
+                self.pass(path, stamp, &error, now, begun.elapsed())
+            }
             Err(error) => {
                 self.settings.printer.failed_file(path, &error)?;
                 self.remember(path, stamp, sha256, Outcome::Failed)
@@ -254,6 +260,7 @@ impl Work {
         stamp: Stamp,
         error: &ImportError,
         now: Instant,
+        took: Duration,
     ) -> Result<(), ServerError> {
         let code = error.code();
         let before = self.passing.get(path);
@@ -265,7 +272,8 @@ impl Work {
             stamp,
             code,
             wait: (wait * 2).clamp(Duration::from_secs(1), PATIENCE),
-            retry_at: now + wait,
+            // A long try is not begun again at once.
+            retry_at: now + took + wait.max(took.saturating_mul(10).min(LONGEST)),
         };
         self.passing.insert(path.to_owned(), passing);
         Ok(())

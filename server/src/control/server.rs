@@ -275,11 +275,13 @@ async fn allow(
 /// Locks first and unlocks last: a server that cannot remember it is paused all the same.
 async fn pause(app: &Arc<App>, paused: bool) -> Result<Vec<Reply>, ServerError> {
     let was_paused = app.is_paused();
+    if paused || was_paused {
+        app.set_paused(true);
+    }
     if paused && !was_paused {
-        // Before it is saved: it holds from here on, whether or not that succeeds.
+        // Before it is saved: it holds already, whether or not that succeeds.
         app.audit().note(Note::new(Event::Paused));
     }
-    app.set_paused(true);
     let folder = app.folder().clone();
     let saved = app.blocking(move || {
         let config = folder.config()?;

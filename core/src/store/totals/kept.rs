@@ -10,11 +10,11 @@
 //! the bit, because samples are added up hour by hour as well ([`crate::aggregate`]).
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{
     aggregate::{Calendar, HOUR_MS, Spread},
@@ -51,6 +51,8 @@ pub(super) struct Hours {
     token: [u8; 16],
     /// By hour, origin and unit.
     pub(super) rows: Vec<Hour>,
+    /// The type has values that are not numbers, or too many hours: nothing is kept of it.
+    is_refused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,7 +95,8 @@ impl KeptTotals {
             (Some(start), Some(end)) => end.saturating_sub(start),
             (Some(_) | None, Some(_) | None) => i64::MAX,
         };
-        if style == Style::Cumulative || length < LONG_MS || query.types.iter().any(is_part) {
+        let is_asked_whole = length >= LONG_MS && !query.types.iter().any(is_part);
+        if style == Style::Cumulative || !is_asked_whole || !has_whole_hours(calendar) {
             return Ok(None);
         }
         let sql = "SELECT kind_id, sum(samples) FROM tally
@@ -111,7 +114,7 @@ impl KeptTotals {
             return Ok(None);
         };
         self.keep(kind_id, &hours);
-        Ok(hours.fit(calendar).then_some(hours))
+        Ok((!hours.is_refused && hours.fit(calendar)).then_some(hours))
     }
 
     fn find(&self, kind_id: i64) -> Option<Arc<Hours>> {
@@ -148,8 +151,15 @@ impl Hours {
     }
 }
 
+/// Whether days begin on whole hours of UTC, at present; [`Hours::fit`] knows about the past.
+fn has_whole_hours(calendar: &Calendar) -> bool {
+    const PRESENT_MS: i64 = 1_767_225_600_000;
+    let bucket = calendar.clone().within(None, None).bucket(PRESENT_MS);
+    bucket.start_ms.rem_euclid(HOUR_MS) == 0 && bucket.end_ms.rem_euclid(HOUR_MS) == 0
+}
+
 /// The hours as of the connection's snapshot; of what was kept before only what was written since is
-/// read. `None`: the type has values that are not numbers.
+/// read. `None`: nobody can say as of which place they are.
 fn brought_up(
     connection: &Connection,
     kind_id: i64,
@@ -161,7 +171,7 @@ fn brought_up(
         && kept.seq <= now
         && token(connection, kept.seq)? == Some(kept.token)
     {
-        if kept.seq == now {
+        if kept.seq == now || kept.is_refused {
             return Ok(Some(kept));
         }
         if let Some(touched) = touched(connection, kind_id, kept.seq)? {
@@ -169,21 +179,27 @@ fn brought_up(
         }
     }
     let mut rows = Vec::new();
-    let mut all =
+    let mut statement =
         connection.prepare(&format!("{READ} WHERE kind_id = ?1 ORDER BY start_ms, id"))?;
-    if !gather(&mut all.query([kind_id])?, levels, &mut rows)? {
-        return Ok(None);
-    }
-    as_of(connection, now, rows)
+    let all = gather(&mut statement.query([kind_id])?, levels, &mut rows)?;
+    as_of(connection, now, all.then_some(rows))
 }
 
 fn as_of(
     connection: &Connection,
     seq: i64,
-    rows: Vec<Hour>,
+    rows: Option<Vec<Hour>>,
 ) -> Result<Option<Arc<Hours>>, StoreError> {
-    let token = token(connection, seq)?;
-    Ok(token.map(|token| Arc::new(Hours { seq, token, rows })))
+    let is_refused = rows.is_none();
+    let mut rows = rows.unwrap_or_default();
+    rows.shrink_to_fit();
+    let hours = |token| Hours {
+        seq,
+        token,
+        rows,
+        is_refused,
+    };
+    Ok(token(connection, seq)?.map(|token| Arc::new(hours(token))))
 }
 
 /// The hours in which something was written or deleted behind this place; `None`: too many, or nobody
@@ -231,21 +247,21 @@ fn again(
     for start_ms in touched {
         let of = params![kind_id, start_ms, start_ms.saturating_add(HOUR_MS)];
         if !gather(&mut statement.query(of)?, levels, &mut rows)? {
-            return Ok(None);
+            return as_of(connection, now, None);
         }
     }
     rows.sort_unstable_by_key(|hour| (hour.start_ms, hour.origin_id, hour.unit_id));
-    as_of(connection, now, rows)
+    as_of(connection, now, Some(rows))
 }
 
-/// Adds up samples that come in the order of their start; whether all are numbers.
+/// Adds up samples that come in the order of their start; whether all are numbers, in few hours.
 fn gather(
     samples: &mut rusqlite::Rows<'_>,
     levels: bool,
     hours: &mut Vec<Hour>,
 ) -> Result<bool, StoreError> {
-    // Those of the present hour, few.
-    let mut present: Vec<Hour> = Vec::new();
+    let mut present_ms = i64::MIN;
+    let mut present: BTreeMap<(i64, i64), Spread> = BTreeMap::new();
     while let Some(row) = samples.next()? {
         let Some(value) = row.get::<_, Option<f64>>(4)? else {
             if row.get::<_, Option<i64>>(5)?.is_some() {
@@ -253,38 +269,34 @@ fn gather(
             }
             continue;
         };
-        let one = hour(row, value, levels)?;
-        if present
-            .first()
-            .is_some_and(|first| first.start_ms != one.start_ms)
-        {
-            flush(&mut present, hours);
+        let (start_ms, end_ms): (i64, i64) = (row.get(0)?, row.get(1)?);
+        if hour_of(start_ms) != present_ms {
+            flush(present_ms, &mut present, hours);
+            present_ms = hour_of(start_ms);
         }
-        let like =
-            |other: &&mut Hour| (other.origin_id, other.unit_id) == (one.origin_id, one.unit_id);
-        match present.iter_mut().find(like) {
-            Some(known) => known.spread.join(&one.spread),
-            None => present.push(one),
+        let spread = Spread::of(value, end_ms.saturating_sub(start_ms), levels);
+        match present.entry((row.get(2)?, row.get(3)?)) {
+            Entry::Occupied(mut known) => known.get_mut().join(&spread),
+            Entry::Vacant(place) => {
+                place.insert(spread);
+            }
+        }
+        if hours.len() + present.len() > MOST {
+            return Ok(false);
         }
     }
-    flush(&mut present, hours);
+    flush(present_ms, &mut present, hours);
     Ok(true)
 }
 
-fn flush(present: &mut Vec<Hour>, hours: &mut Vec<Hour>) {
-    present.sort_unstable_by_key(|hour| (hour.origin_id, hour.unit_id));
-    hours.append(present);
-}
-
-/// A sample as an hour of its own.
-fn hour(row: &Row<'_>, value: f64, levels: bool) -> rusqlite::Result<Hour> {
-    let (start_ms, end_ms): (i64, i64) = (row.get(0)?, row.get(1)?);
-    Ok(Hour {
-        start_ms: hour_of(start_ms),
-        origin_id: row.get(2)?,
-        unit_id: row.get(3)?,
-        spread: Spread::of(value, end_ms.saturating_sub(start_ms), levels),
-    })
+fn flush(start_ms: i64, present: &mut BTreeMap<(i64, i64), Spread>, hours: &mut Vec<Hour>) {
+    let found = std::mem::take(present).into_iter();
+    hours.extend(found.map(|((origin_id, unit_id), spread)| Hour {
+        start_ms,
+        origin_id,
+        unit_id,
+        spread,
+    }));
 }
 
 const fn hour_of(ms: i64) -> i64 {

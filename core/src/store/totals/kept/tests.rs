@@ -176,6 +176,31 @@ fn what_is_asked_in_part_is_made_of_samples() {
 }
 
 #[test]
+fn what_cannot_be_kept_is_read_once() {
+    let (store, kept) = filled();
+    store
+        .connection
+        .execute_batch(
+            "INSERT INTO category VALUES (1, 'odd');
+             UPDATE sample SET value = NULL, category_id = 1 WHERE row = 7;",
+        )
+        .unwrap();
+    let all = Query::default();
+    assert!(hours(&store, &kept, &all).is_none());
+    assert!(kept.types.lock().unwrap()[0].1.is_refused);
+    // Not even when it could be.
+    store
+        .connection
+        .execute(
+            "UPDATE sample SET value = 1, category_id = NULL WHERE row = 7",
+            [],
+        )
+        .unwrap();
+    assert!(hours(&store, &kept, &all).is_none());
+    assert!(hours(&store, &KeptTotals::of_types_with(500), &all).is_some());
+}
+
+#[test]
 fn another_store_is_read_anew() {
     let (store, kept) = filled();
     let first = hours(&store, &kept, &Query::default()).unwrap();
@@ -200,6 +225,7 @@ fn what_is_kept_is_bounded() {
             seq: 1,
             token: [0; 16],
             rows,
+            is_refused: false,
         };
         kept.keep(kind_id, &Arc::new(hours));
         let types = kept.types.lock().unwrap();
