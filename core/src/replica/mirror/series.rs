@@ -16,6 +16,9 @@ use crate::{
     series::{CHUNK, whole_ms},
 };
 
+/// A block of `CHUNK` points is shorter.
+const LONGEST_BODY: usize = 4 << 20;
+
 /// Makes them, their names begun by `prefix`.
 pub(super) fn tables(prefix: &str) -> String {
     format!(
@@ -82,11 +85,16 @@ pub(super) fn apply(
     let Some((table, owner)) = table(noun) else {
         return Ok(());
     };
+    if body.len() > LONGEST_BODY {
+        return Err(damaged());
+    }
     let block: SeriesBlock<'_> = serde_json::from_str(body).map_err(|_| damaged())?;
     let first = i64::try_from(block.first).map_err(|_| damaged())?;
     if block.points > CHUNK {
         return Err(damaged());
     }
+    let points = i64::try_from(block.points).map_err(|_| damaged())?;
+    let end = first.checked_add(points).ok_or_else(damaged)?;
     let columns = noun
         .columns()
         .iter()
@@ -102,7 +110,7 @@ pub(super) fn apply(
         "INSERT OR REPLACE INTO {prefix}{table} ({owner}, position, {names}) VALUES (?, ?, {marks})"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    for (at, position) in (0..block.points).zip(first..) {
+    for (at, position) in (first..end).enumerate() {
         let cells = noun.columns().iter().zip(&columns).map(|(name, column)| {
             let number = column.as_ref().and_then(|column| column.get(at).copied());
             match number.flatten() {

@@ -281,19 +281,22 @@ fn a_copy_without_series_is_made_again() {
 #[test]
 fn a_block_that_is_none_changes_nothing() {
     let file = tempfile::NamedTempFile::new().unwrap();
+    let long = " ".repeat(4 << 20) + r#"{"columns":{"voltage":[1]},"first":0,"points":1}"#;
     for body in [
+        long.as_str(),
         "",
         "{}",
         r#"{"columns":{"voltage":[1]},"first":0,"points":2}"#,
         r#"{"columns":{"voltage":[1e999]},"first":0,"points":1}"#,
         r#"{"columns":{"voltage":["1"]},"first":0,"points":1}"#,
         r#"{"columns":{},"first":18446744073709551615,"points":1}"#,
+        r#"{"columns":{},"first":9223372036854775807,"points":1}"#,
         r#"{"columns":{},"first":0,"points":4097}"#,
     ] {
         let mut mirror = Mirror::open(file.path()).unwrap();
         let standing = mirror.standing().unwrap();
         let outcome = mirror.apply("pair", &standing, &[batch(body)], ("a", false));
-        assert!(outcome.is_err(), "{body}");
+        assert!(outcome.is_err(), "{}", body.trim());
         assert_eq!(mirror.standing().unwrap(), standing);
     }
 }
