@@ -59,7 +59,11 @@ pub(super) fn folder(kind: &str) -> String {
     if is_known(kind) {
         return kind.to_owned();
     }
-    let is_first_plain = !is_taken(kind);
+    spelled(kind, !is_taken(kind))
+}
+
+/// The folder of a type that is not known.
+fn spelled(kind: &str, is_first_plain: bool) -> String {
     let mut name = String::new();
     for (at, byte) in kind.bytes().enumerate() {
         match byte {
@@ -89,13 +93,17 @@ fn hex(byte: u8) -> [char; 2] {
     [digit(byte >> 4), digit(byte & 0x0f)]
 }
 
-/// Whether a type may have this folder.
+/// Whether a type may have this folder, or might in a version that knows more types, or fewer.
 fn is_folder(name: &str) -> bool {
-    if let Some((head, hash)) = name.split_once(HASHED) {
+    if let Some((head, hash)) = name.rsplit_once(HASHED) {
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         return head.len() == HEAD && hash.len() == 64 && hash.bytes().all(is_hex);
     }
-    is_known(name) || kind(name).is_some_and(|kind| folder(&kind) == name)
+    is_known(name)
+        || kind(name).is_some_and(|kind| {
+            let mut ways = [true, false].into_iter();
+            ways.any(|is_first_plain| spelled(&kind, is_first_plain) == name)
+        })
 }
 
 /// The type of a folder, unless its name was cut.
@@ -294,6 +302,23 @@ mod tests {
     }
 
     #[test]
+    fn a_name_may_be_cut_anywhere() {
+        for before in 0..5 {
+            let kind = "x".repeat(before) + &"é".repeat(17);
+            let name = folder(&kind);
+            assert!(name.contains(HASHED) && is_folder(&name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_ours_whatever_a_version_knows() {
+        // The first was a type that nobody knew, the others are called like one that is known now.
+        for folder in ["heart-rate", "heartrate", "+68eartrate", "+68eart-rate"] {
+            assert!(is_folder(folder), "{folder}");
+        }
+    }
+
+    #[test]
     fn a_file_of_ours_has_no_other_place() {
         for (folder, year) in [
             ("heartRate", "2026"),
@@ -318,10 +343,10 @@ mod tests {
             "..",
             "a b",
             "Mine",
-            "heartrate",
-            "con",
+            "heart_rate",
+            "Con",
             "+2E",
-            "+61",
+            "a+61",
             "-x",
             "a-",
             "a+",
