@@ -200,6 +200,8 @@ impl Mirror {
             transaction.execute("UPDATE sync_state SET staged_cursor = ?1", [next])?;
             if !has_more {
                 transaction.execute_batch(&tables::swap())?;
+                // Those of types that may no longer be read must not stay until others are there.
+                transaction.execute("DELETE FROM daily_totals", [])?;
                 if parts::are_kept(&transaction)? {
                     parts::begin_anew(&transaction)?;
                 }

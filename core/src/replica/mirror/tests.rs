@@ -105,6 +105,13 @@ fn old_rows_are_readable_until_the_new_ones_are_whole() {
         "a",
         false,
     );
+    let totals = |mirror: &Mirror| -> i64 {
+        let sql = "SELECT count(*) FROM daily_totals";
+        let count = mirror.connection.query_row(sql, [], |row| row.get(0));
+        count.unwrap()
+    };
+    let sql = "INSERT INTO daily_totals VALUES ('2026-01-01', 'steps', '', '', '', 1, 1, 1, 1, 1, '', '')";
+    mirror.connection.execute_batch(sql).unwrap();
     mirror.begin_anew().unwrap();
     assert_eq!(mirror.standing().unwrap().after(), None);
     apply(&mut mirror, &[(3, 10, Some(1.0))], "x", true);
@@ -113,8 +120,11 @@ fn old_rows_are_readable_until_the_new_ones_are_whole() {
     drop(mirror);
     let mut mirror = Mirror::open(file.path()).unwrap();
     assert_eq!(mirror.standing().unwrap().after(), Some("x"));
+    assert_eq!(totals(&mirror), 1);
     apply(&mut mirror, &[(4, 10, Some(2.0))], "y", false);
     assert_eq!(held(&mirror), expected(&[("03", 1.0), ("04", 2.0)]));
+    // They may be of types that nobody may read any more.
+    assert_eq!(totals(&mirror), 0);
     let standing = mirror.standing().unwrap();
     assert_eq!((standing.after(), standing.is_staging), (Some("y"), false));
     assert_eq!(mirror.totals_due("UTC").unwrap(), Some(TotalsDue::All));
