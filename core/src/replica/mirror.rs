@@ -139,6 +139,9 @@ impl Mirror {
              PRAGMA recursive_triggers = ON;
              PRAGMA trusted_schema = OFF;",
         )?;
+        if parts::are_kept(&connection)? {
+            parts::rows_come_first(&connection)?;
+        }
         let mut mirror = Self { connection };
         if version == WITHOUT_SERIES {
             mirror.gain_series()?;

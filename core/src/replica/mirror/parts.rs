@@ -186,6 +186,12 @@ pub(super) fn are_kept(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row(sql, [], |row| row.get(0))
 }
 
+/// Rows are on the disk before a file is made of them. Otherwise a power cut might take the rows and
+/// leave the file: what the server deletes then would stay in it for ever.
+pub(super) fn rows_come_first(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", "FULL")
+}
+
 /// New tables have taken the place of those that were watched.
 pub(super) fn begin_anew(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&triggers())?;
@@ -205,6 +211,7 @@ impl Mirror {
 
     /// From now on files of this format are kept.
     pub fn keep_format(&mut self, format: &Format) -> Result<(), ReplicaError> {
+        rows_come_first(&self.connection)?;
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;

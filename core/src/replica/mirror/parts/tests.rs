@@ -283,3 +283,21 @@ fn a_year_is_found_and_read_in_order_without_a_sort() {
         assert!(plan[0].starts_with(way), "{plan:?}");
     }
 }
+
+/// Or a power cut could leave a row in a file that no page takes away any more.
+#[test]
+fn pages_are_on_the_disk_before_files() {
+    let synchronous = |mirror: &Mirror| -> i64 {
+        let level = |row: &rusqlite::Row<'_>| row.get(0);
+        let asked = mirror
+            .connection
+            .pragma_query_value(None, "synchronous", level);
+        asked.unwrap()
+    };
+    let (_file, mirror) = mirror();
+    assert_eq!(synchronous(&mirror), 1);
+    let (file, mirror) = kept();
+    assert_eq!(synchronous(&mirror), 2);
+    drop(mirror);
+    assert_eq!(synchronous(&Mirror::open(file.path()).unwrap()), 2);
+}
