@@ -75,7 +75,9 @@ impl Folder {
             // A sync that was killed may have got so far.
             let is_ours = name.to_str().is_some_and(|name| {
                 let ending = name.strip_prefix(COPY);
-                name == LOCK || ending.is_some_and(|ending| ["", "-wal", "-shm"].contains(&ending))
+                name == LOCK
+                    || ending
+                        .is_some_and(|ending| ["", "-wal", "-shm", "-journal"].contains(&ending))
             });
             if !is_ours {
                 return Err(CliError::new(

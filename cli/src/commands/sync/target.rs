@@ -72,7 +72,7 @@ impl Target {
         }
         // SQLite keeps what is not yet in the file beside it.
         let mut kept = vec![path.clone()];
-        for suffix in ["-wal", "-shm"] {
+        for suffix in ["-wal", "-shm", "-journal"] {
             let beside = path.with_file_name(format!("{name}{suffix}"));
             if is_regular_or_missing(&beside)? {
                 kept.push(beside);

@@ -63,6 +63,20 @@ fn a_sync_that_is_killed_again_and_again_ends_with_the_same_folder() {
     assert!(deaths >= 50, "only {deaths} deaths");
 }
 
+/// SQLite has begun to make the database, and nothing is in it yet.
+#[test]
+fn a_folder_can_be_begun_again() {
+    let host = host_with(&[(2021, 5, 60)]);
+    let (device, _) = Device::paired(&host, "laptop");
+    let folder = device.path("health");
+    fs::create_dir(&folder).expect("new");
+    for ending in ["", "-journal"] {
+        fs::write(folder.join(format!(".healthsync.db{ending}")), "").expect("ours");
+    }
+    sync(&device, text(&folder), &[]).good();
+    assert!(!names(&folder).is_empty());
+}
+
 #[test]
 fn a_folder_is_of_this_copy_alone() {
     let host = host_with(&[(2021, 5, 60), (2022, 5, 61)]);
