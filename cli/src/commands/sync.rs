@@ -14,7 +14,7 @@
 mod folder;
 mod target;
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use healthsync_core::{
     aggregate::TotalsBatch,
@@ -47,7 +47,7 @@ const WAIT: u64 = 20;
 /// A sleep that ends on a later day may have begun so much earlier, and belonged to that day.
 const TWO_DAYS_MS: i64 = 2 * 86_400_000;
 
-/// What a round brought.
+/// What was brought and not told yet.
 #[derive(Clone, Copy, Debug, Default)]
 struct Brought {
     written: u64,
@@ -70,6 +70,7 @@ pub(crate) async fn run(sync: &Sync, settings: &Settings) -> Result<(), CliError
         trial: settings.trial,
         progress: Printer::counter("changes"),
         lacks_totals: false,
+        brought: Brought::default(),
     };
     settings.printer.show(&copy.progress);
     let standing = copy.target.mirror.standing().map_err(not_kept)?;
@@ -79,21 +80,28 @@ pub(crate) async fn run(sync: &Sync, settings: &Settings) -> Result<(), CliError
             format!("{} is the copy of another pair", copy.target.path.display()),
         ));
     }
-    let brought = copy.round(0, settings).await;
+    let outcome = copy.round(0, settings).await;
     copy.progress.finish_and_clear();
-    copy.tell(brought?, settings)?;
+    outcome?;
+    copy.tell(settings)?;
     if !sync.follow {
         return Ok(());
     }
     let silence = settings.read_timeout.as_secs();
     let wait = WAIT.min((silence / 2).max(1));
     let mut pause = Duration::from_secs(1);
+    let mut has_failed = false;
     loop {
-        match copy.round(wait, settings).await {
-            Ok(brought) => {
+        // What failed is tried again at once, not when something changes.
+        let outcome = copy
+            .round(if has_failed { 0 } else { wait }, settings)
+            .await;
+        has_failed = outcome.is_err();
+        match outcome {
+            Ok(()) => {
                 pause = Duration::from_secs(1);
-                if brought.written + brought.deleted > 0 || brought.began_anew {
-                    copy.tell(brought, settings)?;
+                if copy.brought.is_any() {
+                    copy.tell(settings)?;
                 }
             }
             Err(error) if may_pass(&error) => {
@@ -112,6 +120,12 @@ pub(crate) async fn run(sync: &Sync, settings: &Settings) -> Result<(), CliError
     }
 }
 
+impl Brought {
+    fn is_any(self) -> bool {
+        self.written + self.deleted + self.files.unwrap_or_default() > 0 || self.began_anew
+    }
+}
+
 struct Copy {
     link: Link,
     target: Target,
@@ -122,12 +136,13 @@ struct Copy {
     progress: ProgressBar,
     /// There were too many overlaps to make totals, and nothing has changed since.
     lacks_totals: bool,
+    brought: Brought,
 }
 
 impl Copy {
-    /// Takes all pages that there are, then the totals that they touch.
-    async fn round(&mut self, wait: u64, settings: &Settings) -> Result<Brought, CliError> {
-        let mut brought = Brought::default();
+    /// Takes all pages that there are, then the totals that they touch; files are written without
+    /// them, too.
+    async fn round(&mut self, wait: u64, settings: &Settings) -> Result<(), CliError> {
         let mut wait = wait;
         loop {
             let standing = self.target.mirror.standing().map_err(not_kept)?;
@@ -137,7 +152,7 @@ impl Copy {
                 Ok(page) => page,
                 Err(error) if begins_anew(&error) && after.is_some() => {
                     self.target.mirror.begin_anew().map_err(not_kept)?;
-                    brought.began_anew = true;
+                    self.brought.began_anew = true;
                     self.lacks_totals = false;
                     continue;
                 }
@@ -152,19 +167,23 @@ impl Copy {
                 .apply(&self.pair, &standing, &batches, (&next, has_more))
                 .map_err(not_kept)?;
             self.trial.place();
-            brought.written += applied.written;
-            brought.deleted += applied.deleted;
+            self.brought.written += applied.written;
+            self.brought.deleted += applied.deleted;
             self.lacks_totals &= applied.written + applied.deleted == 0;
             self.progress.inc(applied.written + applied.deleted);
             if !has_more {
                 break;
             }
         }
-        if !self.lacks_totals {
-            self.try_totals(settings).await?;
+        let totals = if self.lacks_totals {
+            Ok(())
+        } else {
+            self.try_totals(settings).await
+        };
+        if let Some(files) = self.target.write_files(&mut self.trial)? {
+            *self.brought.files.get_or_insert_default() += files;
         }
-        brought.files = self.target.write_files(&mut self.trial)?;
-        Ok(brought)
+        totals
     }
 
     /// Brings the totals up to date, if they can be made.
@@ -241,7 +260,8 @@ impl Copy {
             .map_err(not_kept)
     }
 
-    fn tell(&self, brought: Brought, settings: &Settings) -> Result<(), CliError> {
+    fn tell(&mut self, settings: &Settings) -> Result<(), CliError> {
+        let brought = mem::take(&mut self.brought);
         let printer = settings.printer;
         let samples = self.target.mirror.samples().map_err(not_kept)?;
         if printer.json {
