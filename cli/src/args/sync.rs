@@ -7,10 +7,11 @@ use clap::{Args, ValueEnum};
 /// `sync`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-In a file it is a SQLite database (0600) with the tables samples, workouts, correlations, documents
-and daily_totals, and the views daily_steps, sleep_nights and workout_totals. In a folder samples
-have a file for each type and year, as samples/heartRate/2026.parquet, other tables one for each
-year; a sync writes those anew whose rows have changed. What was killed goes on where it was.")]
+In a file it is a SQLite database (0600) with the tables samples, workouts, correlations, documents,
+route_point, ecg_voltage and daily_totals, and the views daily_steps, sleep_nights and
+workout_totals. In a folder samples have a file for each type and year, as
+samples/heartRate/2026.parquet, other tables one for each year; a sync writes those anew whose rows
+have changed. What was killed goes on where it was.")]
 pub(crate) struct Sync {
     /// The copy: a SQLite file, or a folder if there is one or it ends in `/` [default:
     /// copies/PAIR.db in the client's folder]
