@@ -127,7 +127,11 @@ fn private(path: &Path) -> io::Result<Private> {
 }
 
 fn set_back(path: &Path, permissions: fs::Permissions) -> io::Result<()> {
-    let file = no_link().write(true).open(path)?;
+    let file = match no_link().write(true).open(path) {
+        // SQLite takes away what it needs no more.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
     if file.metadata()?.permissions() == permissions {
         return Ok(());
     }
@@ -176,7 +180,8 @@ mod tests {
         let was = private(&file).unwrap().was;
         let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(), 0o600);
-        set_back(&file, was).unwrap();
+        set_back(&file, was.clone()).unwrap();
         assert_eq!(mode(), 0o644);
+        set_back(&folder.path().join("gone"), was).unwrap();
     }
 }
