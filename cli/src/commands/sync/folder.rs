@@ -136,15 +136,17 @@ impl Folder {
                 .into_iter()
                 .map(|(part, is_due)| (part.place(), (part, is_due)))
                 .collect();
-            // What somebody took away comes back, and what nobody knows any more goes.
-            let mut due: BTreeMap<PathBuf, BTreeSet<&Place>> = BTreeMap::new();
+            // What somebody took away comes back. What nobody knows any more goes, and goes first:
+            // capitals may be all that tells it from what comes.
+            let mut due: BTreeMap<(bool, PathBuf), BTreeSet<&Place>> = BTreeMap::new();
             for place in there.iter().chain(known.keys()) {
                 let is_due = known.get(place).is_none_or(|(_, is_due)| *is_due);
                 if is_due || !there.contains(place) {
-                    due.entry(self.folder_of(place)).or_default().insert(place);
+                    let way = (known.contains_key(place), self.folder_of(place));
+                    due.entry(way).or_default().insert(place);
                 }
             }
-            for (folder, places) in due {
+            for ((_, folder), places) in due {
                 let mut settled = Vec::new();
                 for place in places {
                     trial.place();
