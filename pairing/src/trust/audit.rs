@@ -175,8 +175,13 @@ impl AuditTable {
         }
     }
 
-    /// The last of the entries at the beginning that are all older than `time`, and how many.
+    /// The last of the entries at the beginning that are all older than `time`, and how many; of one
+    /// state of the file, whoever else writes to it.
     pub(crate) fn older_than(&self, time: i64) -> Result<Option<(Place, u64)>, AuditError> {
+        self.snapshot(|table| table.older(time))
+    }
+
+    fn older(&self, time: i64) -> Result<Option<(Place, u64)>, AuditError> {
         let kept: Option<u64> = self
             .database
             .query_row(
