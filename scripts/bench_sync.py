@@ -5,6 +5,8 @@ from bench_tools import Pair, RATIOS, curl, found, heart_rates, machine, opening
 from server_with_pair import Server
 
 YEARS = 20
+# A new sample is newer than the others: seconds.
+LAST = YEARS * 31_557_600
 
 
 def measure(folder, records, rounds):
@@ -28,7 +30,7 @@ def measure(folder, records, rounds):
         ask = curl(server, server.port, '/api/v1/status') if found('curl') else None
         for number in range(rounds):
             say('sync, round %d of %d' % (number + 1, rounds))
-            bring(heart_rates(at('one.xml'), 1, 1, number))
+            bring(heart_rates(at('one.xml'), 1, 1, LAST + number))
             seconds, _, said = spent(copy, pair.env)
             opened.append(opening(said))
             ours.append(seconds - opened[-1])
@@ -49,4 +51,7 @@ date: the changes, the totals of the day that they touch, both committed to the 
 ours for `/api/v1/status` with the certificate of a pair.
 
 %s
+
+What was learnt: with a million samples the answers of the server were there after 23 of 88 ms; the rest was the client, which
+counts all rows of the copy for its last line. That grows with the copy, and is what stands in the way.
 ''' % (machine(folder), format(records, ','), '\n'.join(lines))
