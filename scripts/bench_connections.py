@@ -90,9 +90,9 @@ def measure(folder, rounds, say, quick=False):
     lines += ['| healthsync-server with X25519MLKEM768, which it prefers | %s |' % spread(hybrid, text='%.0f'),
               '| healthsync-server, memory of a connection at rest | %s |' % spread(kib, text='%.1f KiB')]
     if nginx:
-        lines.append('| nginx, the same | %s |' % spread([value / 1024 for value in their_rest], '%.1f KiB'))
-    lines += ['| the pairing exchange, CPU of both ends | %s |' % spread([one['exchange']['cpu_ms'] for one in exchange], '%.2f ms'),
-              '| a bare handshake, CPU of both ends | %s |' % spread([one['handshake']['cpu_ms'] for one in exchange], '%.2f ms'),
+        lines.append('| nginx, the same | %s |' % spread([value / 1024 for value in their_rest], text='%.1f KiB'))
+    lines += ['| the pairing exchange, CPU of both ends | %s |' % spread([one['exchange']['cpu_ms'] for one in exchange], text='%.2f ms'),
+              '| a bare handshake, CPU of both ends | %s |' % spread([one['handshake']['cpu_ms'] for one in exchange], text='%.2f ms'),
               '', '| ratio, round by round | median (lowest to highest) | reached | aim |', '|---|--:|---|---|']
 
     def verdict(what, values, holds, aim):
