@@ -280,6 +280,34 @@ mod tests {
     }
 
     #[test]
+    fn a_deletion_of_version_3_is_told_with_what_was_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("health.db");
+        first_version(&path);
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(&format!(
+                "{}{}
+                 UPDATE sample SET category_id = 1;
+                 DELETE FROM sample;
+                 INSERT INTO tombstone (seq, kind_id, id, noun, origin_id)
+                 VALUES (10, 1, x'8f', 'sample', 1);
+                 PRAGMA user_version = 3;",
+                STEPS[1], STEPS[2]
+            ))
+            .unwrap();
+        let connection = open(&path).unwrap();
+        let told = |seq: i64| -> (Option<i64>, Option<i64>) {
+            let sql = "SELECT start_ms, category_id FROM tombstone WHERE seq = ?1";
+            let found = connection.query_row(sql, [seq], |row| Ok((row.get(0)?, row.get(1)?)));
+            found.unwrap()
+        };
+        assert_eq!(told(10), (Some(1000), Some(1)));
+        // Nobody knows any more what that one was.
+        assert_eq!(told(9), (None, None));
+    }
+
+    #[test]
     fn an_older_file_has_the_tables_of_a_new_one() {
         let folder = tempfile::tempdir().unwrap();
         let tables = |connection: &Connection| -> Vec<(String, String)> {

@@ -5,10 +5,10 @@
 //! changed; what is to be otherwise is a further step at the end.
 
 /// What makes version n + 1 of version n; version 0 is an empty file.
-pub(super) const STEPS: &[&str] = &[RECORDS, DOCUMENTS, HISTORY];
+pub(super) const STEPS: &[&str] = &[RECORDS, DOCUMENTS, HISTORY, DELETIONS];
 
 /// Version of the tables that this program knows.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// Version 1: records, workouts, correlations.
 const RECORDS: &str = "
@@ -221,9 +221,16 @@ BEGIN
   INSERT INTO history VALUES (new.seq, randomblob(16));
 END;
 
--- What a sample was when it was deleted, for those who may see some categories only.
-ALTER TABLE tombstone ADD COLUMN start_ms INTEGER;
-ALTER TABLE tombstone ADD COLUMN category_id INTEGER;
+-- What a deleted sample was, for those who may see some categories only.
+CREATE TABLE departed (
+  id          BLOB    PRIMARY KEY,
+  start_ms    INTEGER NOT NULL,
+  category_id INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER sample_departed BEFORE DELETE ON sample
+BEGIN
+  INSERT OR REPLACE INTO departed VALUES (old.id, old.start_ms, old.category_id);
+END;
 
 -- What the category of a sample was before the write at this place.
 CREATE TABLE recategorized (
@@ -255,6 +262,17 @@ CREATE TABLE preference (
   source   TEXT    NOT NULL,      -- canonical name
   PRIMARY KEY (kind, origin, position)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Version 4: what was deleted is told with its deletion, of whatever noun.
+const DELETIONS: &str = "
+-- What a thing was when it was deleted, for those who may see some categories only.
+ALTER TABLE tombstone ADD COLUMN start_ms INTEGER;
+ALTER TABLE tombstone ADD COLUMN category_id INTEGER;
+UPDATE tombstone SET (start_ms, category_id) =
+  (SELECT start_ms, category_id FROM departed WHERE departed.id = tombstone.id);
+DROP TRIGGER sample_departed;
+DROP TABLE departed;
 ";
 
 #[cfg(test)]
