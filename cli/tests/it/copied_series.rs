@@ -93,4 +93,23 @@ fn a_copy_has_the_points_of_routes_and_the_voltages_of_electrocardiograms() {
             }
         }
     }
+    in_a_folder(&device);
+}
+
+/// The same in files: points by the year of their instant, voltages without one.
+fn in_a_folder(device: &Device) {
+    let folder = device.path("files");
+    let to = folder.to_str().expect("a plain path");
+    device.run(&["sync", "--to", to, "--format", "csv"]).good();
+    for (file, row) in [
+        (
+            "route_point/2026.csv",
+            ",4999,2026-01-10T08:23:19Z,47.004999,15.034993,4999.25,1.5,171.4999,4,3.5",
+        ),
+        ("ecg_voltage/undated.csv", ",4999,-4999.125"),
+    ] {
+        let text = fs::read_to_string(folder.join(file)).expect(file);
+        assert_eq!(text.lines().count(), 5001, "{file}");
+        assert!(text.lines().any(|line| line.ends_with(row)), "{file}");
+    }
 }

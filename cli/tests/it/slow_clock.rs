@@ -22,7 +22,10 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Runtime,
+};
 use tokio_rustls::server::TlsStream;
 
 use crate::{
@@ -75,32 +78,35 @@ async fn converse(trust: Arc<Trust>, stream: Box<TlsStream<TcpStream>>, peer: Pe
     }
 }
 
-/// By the true clock the certificate is good for another 100 s; the server's is 200 s ahead.
-#[test]
-fn a_certificate_that_only_the_server_takes_for_ended_is_renewed() {
+/// A server with this clock and a device whose certificate is good for another 100 s by the true one.
+fn late(clock: Arc<dyn Clock>) -> (Host, Device, Runtime) {
     let mut host = Host::with_data();
     let (device, old) = Device::paired(&host, "Anna's laptop");
     host.run(&["revoke", &old]).good();
     host.kill();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = Runtime::new().expect("a runtime");
     let port = host.port;
     runtime.block_on(async {
         pair_in_the_past(&host, &device, &old, 365 * DAY - 100).await;
         let keys = store(host.path("server/keys"), "correct horse battery staple");
         let environment = Environment {
-            clock: Arc::new(Past(-200)),
+            clock,
             entropy: Arc::new(SystemEntropy),
         };
         let trust = Trust::open(&host.path("server/trust.db"), keys, environment);
         let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("ours");
         tokio::spawn(serve(trust.expect("opens"), listener));
     });
+    (host, device, runtime)
+}
+
+/// The server's clock is 200 s ahead.
+#[test]
+fn a_certificate_that_only_the_server_takes_for_ended_is_renewed() {
+    let (host, device, runtime) = late(Arc::new(Past(-200)));
     let due = device.run(&["cert", "renew", "--check"]).good().last();
     assert_eq!(due["due"], true, "by a third of the life: {due}");
-    let address = format!("127.0.0.1:{port}");
+    let address = format!("127.0.0.1:{}", host.port);
     let renewed = device.run(&["cert", "renew", "--host", &address]).good();
     assert_eq!(renewed.last()["event"], "renewed", "{renewed:?}");
     // The new one is good for both.
@@ -127,29 +133,10 @@ impl Clock for Ahead {
 /// this computer's, which the server takes: nobody is shut out for an hour, when the next may be asked.
 #[test]
 fn a_certificate_that_begins_later_is_taken() {
-    let mut host = Host::with_data();
-    let (device, old) = Device::paired(&host, "Anna's laptop");
-    host.run(&["revoke", &old]).good();
-    host.kill();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let port = host.port;
     let ahead = Arc::new(Ahead::default());
-    runtime.block_on(async {
-        pair_in_the_past(&host, &device, &old, 365 * DAY - 100).await;
-        let keys = store(host.path("server/keys"), "correct horse battery staple");
-        let clock: Arc<Ahead> = Arc::clone(&ahead);
-        let environment = Environment {
-            clock,
-            entropy: Arc::new(SystemEntropy),
-        };
-        let trust = Trust::open(&host.path("server/trust.db"), keys, environment);
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("ours");
-        tokio::spawn(serve(trust.expect("opens"), listener));
-    });
-    let address = format!("127.0.0.1:{port}");
+    let clock: Arc<Ahead> = Arc::clone(&ahead);
+    let (host, device, runtime) = late(clock);
+    let address = format!("127.0.0.1:{}", host.port);
     let run = |words: &[&str]| device.run(&[words, &["--host", &address]].concat());
     // While the clocks agree the server gets a leaf of today; then its clock goes ahead.
     run(&["status"]).failed(1, &["SERVER_ERROR"]);

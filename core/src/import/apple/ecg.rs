@@ -23,7 +23,7 @@ use std::io::{BufRead, BufReader, Read};
 use super::{beside::Failed, date, limits, number};
 use crate::{
     document::{Document, Noun},
-    series::SeriesBuilder,
+    series::{SeriesBuilder, whole_ms},
 };
 
 /// Rows before the voltages.
@@ -137,7 +137,7 @@ pub(super) fn read(reader: &mut dyn Read) -> Result<Ecg, Failed> {
 /// Whole milliseconds; a recording of a hostile length has none.
 fn rounded(ms: f64) -> i64 {
     if (0.0..86_400_000.0).contains(&ms) {
-        format!("{ms:.0}").parse().unwrap_or_default()
+        whole_ms(ms)
     } else {
         0
     }

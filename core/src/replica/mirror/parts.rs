@@ -8,7 +8,8 @@
 //!
 //! The book is kept in the database of the copy, so a process that is killed between a page and the
 //! file finds the part due when it starts again. Years are those of the start in UTC; of points of
-//! routes those of their instant, of totals those of their date. Voltages have none. Where the files lie is in [`place`].
+//! routes those of their instant, of totals those of their date. Voltages have none. Where the files
+//! lie is in [`place`].
 
 mod place;
 
