@@ -172,6 +172,11 @@ impl Link {
         })
     }
 
+    /// Shows no moving line: whoever asks has one of its own.
+    pub(crate) const fn shows_nothing(&mut self) {
+        self.printer.progress = false;
+    }
+
     /// Tells the server that certificates and key are safely stored.
     pub(crate) async fn acknowledge(&mut self) -> Result<(), CliError> {
         self.send(Method::POST, api::PAIR_ACK, &[], None).await?;

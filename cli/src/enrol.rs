@@ -121,7 +121,11 @@ impl<'a> Attempt<'a> {
             replaces: leaves.as_ref(),
             known: &known,
         };
-        let mut show = |event: Event| tell(&event, &mine, printer);
+        let mut moves = Some(printer.waiting(|| "Connecting to the server".to_owned()));
+        let mut show = |event: Event| {
+            moves = None;
+            tell(&event, &mine, printer);
+        };
         let enrolled = enroll_watched(
             by,
             newcomer,

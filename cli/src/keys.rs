@@ -54,6 +54,9 @@ pub(crate) fn open(kind: StoreKind, settings: &Settings) -> Result<Box<dyn KeySt
         environment: settings.environment.clone(),
     };
     let began = Instant::now();
+    let _moves = settings
+        .printer
+        .waiting(|| format!("Opening the key store ({})", kind.as_str()));
     let store = keystore::open(kind, options)?;
     tell(settings, "key-store", kind, began);
     Ok(store)
@@ -66,6 +69,9 @@ pub(crate) fn told(
     settings: &Settings,
 ) -> Result<ClientCredentials, CliError> {
     let began = Instant::now();
+    let _moves = settings
+        .printer
+        .waiting(|| format!("Reading the key (key store: {})", store.kind().as_str()));
     let credentials = read(store, server)?;
     tell(settings, "key", store.kind(), began);
     Ok(credentials)

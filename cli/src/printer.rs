@@ -3,6 +3,8 @@
 use std::{
     borrow::Cow,
     io::{self, Write},
+    sync::mpsc::{self, RecvTimeoutError, Sender},
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -12,6 +14,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::error::CliError;
+
+/// What takes longer is shown to be under way.
+pub(crate) const QUICK: Duration = Duration::from_secs(1);
 
 /// How often a moving line moves.
 const TICK: Duration = Duration::from_millis(120);
@@ -170,15 +175,34 @@ impl Printer {
         bar
     }
 
-    /// A moving line that says what is waited for, until it is dropped.
-    pub(crate) fn waiting(self, what: &str) -> Waiting {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
-            bar.set_style(style);
+    /// A moving line that says what is waited for, once that takes more than a moment. Whatever else is
+    /// shown comes after this was dropped. In a thread of its own, as some waits block theirs.
+    pub(crate) fn waiting(self, what: impl FnOnce() -> String) -> Waiting {
+        if !self.progress {
+            return Waiting(None);
         }
-        bar.set_message(what.to_owned());
-        self.show(&bar);
-        Waiting(bar)
+        let (done, ended) = mpsc::channel::<()>();
+        let what = what();
+        let shows = move || {
+            if ended.recv_timeout(QUICK) == Err(RecvTimeoutError::Disconnected) {
+                return;
+            }
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
+                .with_elapsed(QUICK);
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
+                bar.set_style(style);
+            }
+            bar.set_message(what);
+            self.show(&bar);
+            // Until `done` is dropped.
+            let _ = ended.recv();
+            bar.finish_and_clear();
+        };
+        // Without a thread nothing moves, which is no reason to fail.
+        let thread = thread::Builder::new()
+            .name("waiting".to_owned())
+            .spawn(shows);
+        Waiting(thread.ok().map(|thread| (done, thread)))
     }
 
     /// Shows a moving line, unless no terminal would.
@@ -190,13 +214,17 @@ impl Printer {
     }
 }
 
-/// A moving line; dropped, it is gone.
+/// A moving line that may come; dropped, it is gone.
 #[derive(Debug)]
-pub(crate) struct Waiting(ProgressBar);
+pub(crate) struct Waiting(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        if let Some((done, thread)) = self.0.take() {
+            drop(done);
+            // A line that could not be drawn leaves nothing to clear.
+            drop(thread.join());
+        }
     }
 }
 

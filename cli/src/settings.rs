@@ -272,7 +272,12 @@ pub(crate) fn printer(global: &Global, env: &Env) -> Printer {
         colour_err: colour(env.stderr_terminal),
         out_terminal: env.stdout_terminal,
         width: env.stdout_width,
-        progress: env.stderr_terminal && !global.quiet && !global.json && !env.dumb,
+        // The lines of `--debug-tls` show well enough what is under way.
+        progress: env.stderr_terminal
+            && !global.quiet
+            && !global.json
+            && !global.debug_tls
+            && !env.dumb,
     }
 }
 

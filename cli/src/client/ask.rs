@@ -21,7 +21,7 @@ use super::{
     connection::Broken,
     elsewhere,
 };
-use crate::{browse, error::CliError};
+use crate::{browse, error::CliError, printer::Waiting};
 
 /// No error answer, and no small answer, is longer.
 const LARGEST_ANSWER: usize = 4 << 20;
@@ -95,6 +95,9 @@ impl Link {
     /// Where mDNS and a handshake say that the server is now.
     async fn locate(&self) -> Option<SocketAddr> {
         tracing::debug!("looking for the server by mDNS");
+        let _moves = self
+            .printer
+            .waiting(|| "Looking for the server in the local network".to_owned());
         let recognizer = Recognizer::new(&self.credentials.discovery_key);
         let found = browse::locate(&recognizer, |address| {
             let (tls, pair) = (Arc::clone(&self.tls), self.credentials.pair);
@@ -139,6 +142,7 @@ impl Link {
     }
 
     async fn new_connection(&self, address: SocketAddr) -> Result<Connection, Failure> {
+        let _moves = self.printer.waiting(|| format!("Connecting to {address}"));
         let channel = client::dial(
             Arc::clone(&self.tls),
             &self.credentials.pair,
@@ -165,7 +169,10 @@ impl Link {
     ) -> Result<Answer, CliError> {
         let address = connection.address;
         let request = self.request(question, &connection)?;
-        let outcome = match connection.send(request).await {
+        let moves = self.awaited(address);
+        let sent = connection.send(request).await;
+        drop(moves);
+        let outcome = match sent {
             // The server had closed the open connection, and the request was never sent.
             Err(broken) if broken.was_not_sent() => {
                 connection = match self.new_connection(address).await {
@@ -173,6 +180,7 @@ impl Link {
                     Err(failure) => return Err(self.told(address, failure)),
                 };
                 let request = self.request(question, &connection)?;
+                let _moves = self.awaited(address);
                 connection.send(request).await
             }
             outcome => outcome,
@@ -193,6 +201,11 @@ impl Link {
             return Ok(answer);
         }
         Err(self.refused(answer).await)
+    }
+
+    fn awaited(&self, address: SocketAddr) -> Waiting {
+        self.printer
+            .waiting(|| format!("Waiting for the answer of {address}"))
     }
 
     fn request(

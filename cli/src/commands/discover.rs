@@ -39,7 +39,7 @@ async fn list(discover: &args::Discover, settings: &Settings) -> Result<(), CliE
     }
     let config = ConfigFile::new(&settings.config).load()?;
     let ours = recognizers(&config, settings);
-    let waiting = printer.waiting("Listening for servers ..");
+    let waiting = printer.waiting(|| "Listening for servers".to_owned());
     let found = listen(Duration::from_secs(discover.duration)).await?;
     drop(waiting);
     let listed: Vec<(&Found, Option<&Server>)> = found

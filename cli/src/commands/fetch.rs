@@ -14,8 +14,6 @@ mod sink;
 mod totals;
 mod wanted;
 
-use std::time::Duration;
-
 use healthsync_core::{
     api::{self, Code},
     format::{ArrowStream, End},
@@ -38,16 +36,13 @@ use crate::{
     config::ConfigFile,
     error::CliError,
     output::Output,
-    printer::{Printer, grouped, samples},
+    printer::{Printer, QUICK, grouped, samples},
     range::Stretch,
     settings::{Settings, zone},
 };
 
 /// How many pieces of the answer may wait for the thread that reads them.
 const AHEAD: usize = 32;
-
-/// What ends before that needs no count on the terminal.
-const QUICK: Duration = Duration::from_secs(1);
 
 /// Fetches.
 pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliError> {

@@ -73,6 +73,7 @@ pub(crate) async fn run(sync: &Sync, settings: &Settings) -> Result<(), CliError
         brought: Brought::default(),
     };
     settings.printer.show(&copy.progress);
+    copy.link.shows_nothing();
     let standing = copy.target.mirror.standing().map_err(not_kept)?;
     if !standing.pair.is_empty() && standing.pair != copy.pair {
         return Err(CliError::new(

@@ -18,6 +18,7 @@ use crate::{
     binary::Home,
     device::Device,
     host::Host,
+    lab::{Lab, serve, serve_tls},
     relay::{Place, Relay, Speaker},
 };
 
@@ -203,6 +204,53 @@ fn a_count_moves_on_a_terminal_if_a_fetch_takes_more_than_a_second() {
     ] {
         let quick = fetched(&host, &device, held, env);
         assert!(!quick.contains("samples  "), "{env:?}: {quick:?}");
+    }
+}
+
+#[test]
+fn what_is_waited_for_is_shown_after_a_second_and_gone_at_the_end() {
+    let lab = Lab::new();
+    let silent = serve(|_, mut tcp| {
+        // Listens until the client gives up.
+        drop(std::io::copy(&mut tcp, &mut std::io::sink()));
+    });
+    let mute = serve_tls(lab.good_tls(), "");
+    for (server, waits, line) in [
+        (silent, "1500", "Connecting to 127.0.0.1:"),
+        (mute, "1500", "Waiting for the answer of 127.0.0.1:"),
+        // Over before the line would come.
+        (silent, "200", ""),
+    ] {
+        let address = server.to_string();
+        let words = [
+            "status",
+            "--host",
+            &address,
+            "--no-mdns",
+            "--timeout",
+            waits,
+        ];
+        let mut command = lab.at(server).command(&words);
+        command.env("TERM", "xterm").env("NO_COLOR", "1");
+        let (shown, exit) = Seat::take(command, 80).end();
+        assert_eq!(exit, Some(4), "{shown}");
+        assert!(shown.contains("ETIMEDOUT"), "{shown}");
+        if line.is_empty() {
+            for never in ["Connecting", "Waiting"] {
+                assert!(!shown.contains(never), "{shown:?}");
+            }
+        } else {
+            let (before, _) = shown.split_once("error:").expect(&shown);
+            assert!(before.contains(line), "{shown:?}");
+            assert!(before.ends_with("\u{1b}[2K"), "{shown:?}");
+        }
+        // No terminal, no line.
+        let piped = lab.at(server).run(&words);
+        assert!(
+            !piped.stderr.contains("Connecting to 127"),
+            "{}",
+            piped.stderr
+        );
     }
 }
 
