@@ -104,8 +104,6 @@ impl HostKeys {
             &self.environment,
         )?;
         let parsed = parse(&leaf)?;
-        self.note(&new.pair, &server_leaf)?;
-        self.note(&new.pair, &leaf)?;
         let now = self.environment.clock.now();
         let credentials = HostCredentials {
             pair: new.pair,
@@ -115,7 +113,8 @@ impl HostKeys {
             leaf: server_leaf,
             discovery_key: new.discovery_key,
         };
-        self.write(&credentials)?;
+        let leaves = [issued(&credentials.leaf)?, issued(&leaf)?];
+        self.write(&credentials, &leaves)?;
         let recorded = self.registry.insert(Entry {
             record: DeviceRecord {
                 pair: new.pair,
@@ -209,7 +208,7 @@ impl HostKeys {
             leaf_digest: sha256(&leaf),
             leaf_not_after: not_after,
         };
-        self.note(pair, &leaf)?;
+        self.registry.issue(pair, &[issued(&leaf)?], None)?;
         match self.registry.stage(pair, next, now, interval)? {
             Staged::Done => {}
             Staged::Refused => return Err(Refusal::Unknown.into()),
@@ -234,30 +233,15 @@ impl HostKeys {
             &leaf_key.spki(),
             &self.environment,
         )?;
-        self.note(&credentials.pair, &leaf)?;
+        let leaves = [issued(&leaf)?];
         let old_leaf = std::mem::replace(&mut credentials.leaf, leaf);
         let old_key = std::mem::replace(&mut credentials.leaf_key, leaf_key);
-        let written = self.write(credentials);
+        let written = self.write(credentials, &leaves);
         if written.is_err() {
             credentials.leaf = old_leaf;
             credentials.leaf_key = old_key;
         }
         written
-    }
-
-    /// Notes a leaf that is about to be handed out.
-    fn note(&self, pair: &PairId, leaf: &[u8]) -> Result<(), TrustError> {
-        let parsed = parse(leaf)?;
-        let serial = u128::from_str_radix(&parsed.serial, 16)
-            .map_err(|error| TrustError::Issuing(error.into()))?;
-        self.registry.issue(
-            pair,
-            &IssuedLeaf {
-                serial: serial.to_be_bytes(),
-                digest: sha256(leaf),
-                not_after: parsed.not_after,
-            },
-        )
     }
 
     /// Deletes a pair's item.
@@ -331,7 +315,12 @@ impl HostKeys {
         Ok(())
     }
 
-    fn write(&self, credentials: &HostCredentials) -> Result<(), TrustError> {
+    /// Writes the item, of which `leaves` are new.
+    fn write(
+        &self,
+        credentials: &HostCredentials,
+        leaves: &[IssuedLeaf],
+    ) -> Result<(), TrustError> {
         let item = credentials
             .encode()
             .map_err(|error| TrustError::Issuing(error.into()))?;
@@ -343,9 +332,8 @@ impl HostKeys {
             holds_ca_key: true,
             leaf_not_after: parse(&credentials.leaf)?.not_after,
         };
-        if holds(Defence::NamedKeys) {
-            self.registry.reserve(&noted)?;
-        }
+        let named = holds(Defence::NamedKeys).then_some(&noted);
+        self.registry.issue(&credentials.pair, leaves, named)?;
         self.store.write(&name, &item)?;
         if !holds(Defence::NamedKeys) {
             self.registry.reserve(&noted)?;
@@ -375,6 +363,18 @@ fn renew_after(now: i64, not_after: i64) -> u64 {
 
 fn generate() -> Result<DeviceKey, TrustError> {
     DeviceKey::generate().map_err(|error| TrustError::Issuing(error.into()))
+}
+
+/// What is noted of a leaf.
+fn issued(leaf: &[u8]) -> Result<IssuedLeaf, TrustError> {
+    let parsed = parse(leaf)?;
+    let serial = u128::from_str_radix(&parsed.serial, 16)
+        .map_err(|error| TrustError::Issuing(error.into()))?;
+    Ok(IssuedLeaf {
+        serial: serial.to_be_bytes(),
+        digest: sha256(leaf),
+        not_after: parsed.not_after,
+    })
 }
 
 fn parse(der: &[u8]) -> Result<Certificate, TrustError> {

@@ -405,19 +405,7 @@ impl Registry {
 
     /// Names an item before it is written to the key store, so that a crash leaves no nameless key.
     pub(crate) fn reserve(&self, item: &KeyItem) -> Result<(), TrustError> {
-        self.database().execute(
-            "INSERT INTO key_item (item, pair, holds_ca_key, leaf_not_after)
-             VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (item) DO UPDATE SET holds_ca_key = excluded.holds_ca_key,
-                 leaf_not_after = excluded.leaf_not_after",
-            params![
-                item.item,
-                item.pair.0,
-                item.holds_ca_key,
-                item.leaf_not_after
-            ],
-        )?;
-        Ok(())
+        name(&self.database(), item)
     }
 
     /// The item was deleted from the key store.
@@ -593,6 +581,23 @@ fn read_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         retired: Vec::new(),
         renewed_at: row.get("renewed_at")?,
     })
+}
+
+/// Notes the name of an item.
+fn name(database: &Connection, item: &KeyItem) -> Result<(), TrustError> {
+    database.execute(
+        "INSERT INTO key_item (item, pair, holds_ca_key, leaf_not_after)
+         VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (item) DO UPDATE SET holds_ca_key = excluded.holds_ca_key,
+             leaf_not_after = excluded.leaf_not_after",
+        params![
+            item.item,
+            item.pair.0,
+            item.holds_ca_key,
+            item.leaf_not_after
+        ],
+    )?;
+    Ok(())
 }
 
 fn read_key_item(row: &Row<'_>) -> rusqlite::Result<KeyItem> {

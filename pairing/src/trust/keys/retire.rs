@@ -42,7 +42,7 @@ impl HostKeys {
         if holds(Defence::CaKeyDeleted) {
             credentials.ca_key = None;
         }
-        self.write(credentials)
+        self.write(credentials, &[])
     }
 
     /// A pair's revocation list, DER: of a revoked pair the last one, else a new one. `None`: there

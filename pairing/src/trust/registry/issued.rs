@@ -3,7 +3,7 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Registry, TrustError};
+use super::{KeyItem, Registry, TrustError, name};
 use crate::id::PairId;
 
 /// A leaf that some pair's CA signed.
@@ -17,12 +17,26 @@ pub(crate) struct IssuedLeaf {
 }
 
 impl Registry {
-    /// Notes a leaf before it is handed out. A serial number that was used before is an error.
-    pub(crate) fn issue(&self, pair: &PairId, leaf: &IssuedLeaf) -> Result<(), TrustError> {
-        self.database().execute(
-            "INSERT INTO issued_leaf (serial, pair, digest, not_after) VALUES (?1, ?2, ?3, ?4)",
-            params![leaf.serial, pair.0, leaf.digest, leaf.not_after],
-        )?;
+    /// Notes leaves before they are handed out, and the item of the key store that is about to be written with
+    /// them, in one transaction. A serial number that was used before is an error.
+    pub(crate) fn issue(
+        &self,
+        pair: &PairId,
+        leaves: &[IssuedLeaf],
+        item: Option<&KeyItem>,
+    ) -> Result<(), TrustError> {
+        let mut database = self.database();
+        let change = database.transaction()?;
+        for leaf in leaves {
+            change.execute(
+                "INSERT INTO issued_leaf (serial, pair, digest, not_after) VALUES (?1, ?2, ?3, ?4)",
+                params![leaf.serial, pair.0, leaf.digest, leaf.not_after],
+            )?;
+        }
+        if let Some(item) = item {
+            name(&change, item)?;
+        }
+        change.commit()?;
         Ok(())
     }
 

@@ -212,9 +212,14 @@ fn a_serial_number_is_issued_once() {
         not_after,
     };
     let pair = PairId([1; 16]);
-    registry.issue(&pair, &leaf(1, 10)).unwrap();
-    registry.issue(&pair, &leaf(2, 20)).unwrap();
-    assert!(registry.issue(&PairId([2; 16]), &leaf(1, 30)).is_err());
+    registry
+        .issue(&pair, &[leaf(1, 10), leaf(2, 20)], None)
+        .unwrap();
+    assert!(
+        registry
+            .issue(&PairId([2; 16]), &[leaf(3, 30), leaf(1, 30)], None)
+            .is_err()
+    );
     assert_eq!(registry.issued(&pair, 10).unwrap().len(), 2);
     assert_eq!(registry.issued(&pair, 11).unwrap(), [leaf(2, 20)]);
     registry.forget_ended(11).unwrap();
