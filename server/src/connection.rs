@@ -30,7 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
-    gate::{self, Errand, Guest},
+    gate,
+    guest::{Errand, Guest},
     http1,
     limits::Limits,
 };

@@ -23,7 +23,8 @@ use tokio::{
 use crate::{
     app::App,
     connection::{End, LAST_WORD, Leaves, Watch},
-    gate::{self, Watched},
+    gate,
+    guest::Watched,
     lull::Observed,
     refusal::ApiError,
     withheld::Withheld,

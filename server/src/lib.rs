@@ -17,6 +17,7 @@ pub mod crowd;
 pub mod descriptors;
 pub mod error;
 pub mod gate;
+pub mod guest;
 pub mod http1;
 pub mod keyboard;
 pub mod limits;

@@ -29,7 +29,7 @@ use crate::{
     app::App,
     connection,
     crowd::{Crowd, Rules},
-    gate::Errand,
+    guest::Errand,
     notices::Notices,
     routes,
     settings::ListenSettings,

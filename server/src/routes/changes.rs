@@ -25,11 +25,7 @@ use tokio::time::Instant;
 
 use super::{reading::Reading, samples::accepted};
 use crate::{
-    app::App,
-    error::ServerError,
-    gate::{Guest, RequestId},
-    permit::Permit,
-    refusal::ApiError,
+    app::App, error::ServerError, gate::RequestId, guest::Guest, permit::Permit, refusal::ApiError,
 };
 
 /// One page.

@@ -16,7 +16,7 @@ use healthsync_pairing::{renewal, trust::TrustError};
 use crate::{
     app::App,
     error::ServerError,
-    gate::{Errand, Guest},
+    guest::{Errand, Guest},
     refusal::ApiError,
 };
 

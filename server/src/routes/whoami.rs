@@ -11,7 +11,7 @@ use healthsync_pairing::ca::CLIENT_SUBJECT;
 
 use crate::{
     app::App,
-    gate::Guest,
+    guest::Guest,
     permit::{self, Permit},
 };
 
