@@ -10,7 +10,7 @@ use std::{
 
 use healthsync_server::{
     connection::{Parts, converse},
-    gate::{Errand, Guest},
+    guest::{Errand, Guest},
     routes,
 };
 use tokio::{
