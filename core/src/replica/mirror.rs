@@ -33,7 +33,9 @@ use crate::change::ChangeBatch;
 /// `HsRp`: tells a copy from any other SQLite database.
 const APPLICATION_ID: i64 = 0x4873_5270;
 /// Version of the tables.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
+/// Of the tables before the samples were counted.
+const WITHOUT_COUNTS: i64 = 2;
 /// Of the tables before there were series.
 const WITHOUT_SERIES: i64 = 1;
 
@@ -94,6 +96,8 @@ pub struct Applied {
     /// The earliest start of a sample among them, milliseconds UTC; the least number if it is not
     /// known of one.
     pub from_ms: Option<i64>,
+    /// By how many samples the table grew.
+    grown: i64,
 }
 
 impl Applied {
@@ -130,7 +134,7 @@ impl Mirror {
             transaction.commit()?;
         }
         let version = pragma(&connection, "user_version")?;
-        if ![VERSION, WITHOUT_SERIES].contains(&version) {
+        if ![VERSION, WITHOUT_COUNTS, WITHOUT_SERIES].contains(&version) {
             return Err(ReplicaError::NotACopy);
         }
         connection.execute_batch(
@@ -143,19 +147,33 @@ impl Mirror {
             parts::rows_come_first(&connection)?;
         }
         let mut mirror = Self { connection };
-        if version == WITHOUT_SERIES {
-            mirror.gain_series()?;
+        if version != VERSION {
+            mirror.bring_up_to_date()?;
         }
         Ok(mirror)
     }
 
-    /// The server tells series with their documents, so a copy without them is made again.
-    fn gain_series(&mut self) -> Result<(), ReplicaError> {
+    /// Gives an older copy what this version keeps.
+    fn bring_up_to_date(&mut self) -> Result<(), ReplicaError> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(&series::tables(""))?;
-        begin_anew(&transaction)?;
+        // Another process may have done it meanwhile.
+        let version: i64 =
+            transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version != VERSION {
+            transaction.execute_batch(tables::COUNTS)?;
+        }
+        if version == WITHOUT_SERIES {
+            // The server tells series with their documents, so a copy without them is made again.
+            transaction.execute_batch(&series::tables(""))?;
+            begin_anew(&transaction)?;
+        } else if standing(&transaction)?.is_staging {
+            transaction.execute_batch(&tables::count(tables::STAGED))?;
+        }
+        if version != VERSION {
+            transaction.execute_batch(&tables::count(""))?;
+        }
         transaction.pragma_update(None, "user_version", VERSION)?;
         Ok(transaction.commit()?)
     }
@@ -199,6 +217,10 @@ impl Mirror {
         for batch in batches {
             rows::apply(&transaction, prefix, batch, &mut applied)?;
         }
+        if applied.grown != 0 {
+            let sql = format!("UPDATE sync_state SET {prefix}samples = {prefix}samples + ?1");
+            transaction.execute(&sql, [applied.grown])?;
+        }
         if before.is_staging {
             transaction.execute("UPDATE sync_state SET staged_cursor = ?1", [next])?;
             if !has_more {
@@ -210,6 +232,7 @@ impl Mirror {
                 }
                 transaction.execute(
                     "UPDATE sync_state SET cursor = staged_cursor, staged_cursor = NULL,
+                                           samples = staged_samples, staged_samples = 0,
                                            is_staging = 0, pair = ?1, totals_from_ms = ?2",
                     params![pair, i64::MIN],
                 )?;
@@ -226,9 +249,9 @@ impl Mirror {
         Ok(applied)
     }
 
-    /// How many samples are readable.
+    /// How many samples are readable, as [`Mirror::apply`] has counted.
     pub fn samples(&self) -> Result<u64, ReplicaError> {
-        let sql = "SELECT count(*) FROM samples";
+        let sql = "SELECT samples FROM sync_state";
         let count: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
@@ -242,7 +265,7 @@ fn begin_anew(connection: &Connection) -> Result<(), ReplicaError> {
         connection.execute_batch(&tables::make_staged())?;
     }
     connection.execute(
-        "UPDATE sync_state SET is_staging = ?1, staged_cursor = NULL",
+        "UPDATE sync_state SET is_staging = ?1, staged_cursor = NULL, staged_samples = 0",
         [has_rows],
     )?;
     Ok(())

@@ -109,11 +109,12 @@ pub(super) fn apply(
             });
         }
         if columns.deleted.value(row) {
-            delete(connection, prefix, noun, &columns, row)?;
+            let gone = delete(connection, prefix, noun, &columns, row)?;
+            applied.grown -= gone;
             applied.deleted += 1;
         } else {
             match noun {
-                "sample" => sample(connection, prefix, &columns, row)?,
+                "sample" => applied.grown += sample(connection, prefix, &columns, row)?,
                 other => thing(connection, prefix, other, &columns, row)?,
             }
             applied.written += 1;
@@ -130,37 +131,46 @@ fn text(column: &StringArray, row: usize) -> Option<&str> {
     column.is_valid(row).then(|| column.value(row))
 }
 
+/// Gives how many samples there are more: SQLite does not say whether `REPLACE` has replaced one.
 fn sample(
     connection: &Connection,
     prefix: &str,
     columns: &Columns<'_>,
     row: usize,
-) -> Result<(), ReplicaError> {
-    let sql = format!(
-        "INSERT OR REPLACE INTO {prefix}samples
-         (id, type, value, unit, startDate, endDate, sourceName, category, origin, device,
-          creationDate, metadata)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
-    );
+) -> Result<i64, ReplicaError> {
     let value = columns
         .value
         .is_valid(row)
         .then(|| columns.value.value(row));
-    connection.prepare_cached(&sql)?.execute(params![
-        columns.id.value(row),
-        columns.kind.text(row),
-        value.filter(|value| value.is_finite()),
-        columns.unit.text(row).unwrap_or_default(),
-        instant(columns.start, row),
-        instant(columns.end, row),
-        columns.source.text(row),
-        columns.category.text(row),
-        columns.origin.text(row),
-        columns.device.text(row),
-        instant(columns.created, row),
-        text(columns.metadata, row),
-    ])?;
-    Ok(())
+    let (start, end) = (instant(columns.start, row), instant(columns.end, row));
+    let created = instant(columns.created, row);
+    let write = |or: &str| {
+        let sql = format!(
+            "INSERT OR {or} INTO {prefix}samples
+             (id, type, value, unit, startDate, endDate, sourceName, category, origin, device,
+              creationDate, metadata)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        );
+        connection.prepare_cached(&sql)?.execute(params![
+            columns.id.value(row),
+            columns.kind.text(row),
+            value.filter(|value| value.is_finite()),
+            columns.unit.text(row).unwrap_or_default(),
+            start,
+            end,
+            columns.source.text(row),
+            columns.category.text(row),
+            columns.origin.text(row),
+            columns.device.text(row),
+            created,
+            text(columns.metadata, row),
+        ])
+    };
+    let is_new = write("IGNORE")? > 0;
+    if !is_new {
+        write("REPLACE")?;
+    }
+    Ok(i64::from(is_new))
 }
 
 /// The table of a noun, and its column that samples do not have.
@@ -206,35 +216,36 @@ fn thing(
     Ok(())
 }
 
+/// Gives how many samples are gone.
 fn delete(
     connection: &Connection,
     prefix: &str,
     noun: &str,
     columns: &Columns<'_>,
     row: usize,
-) -> Result<(), ReplicaError> {
+) -> Result<i64, ReplicaError> {
     let id = columns.id.value(row);
     if noun != "sample" {
         series::forget(connection, prefix, noun, id)?;
         let (table, _) = table(noun);
         let sql = format!("DELETE FROM {prefix}{table} WHERE id = ?1");
         connection.prepare_cached(&sql)?.execute([id])?;
-        return Ok(());
+        return Ok(0);
     }
     // With its start a sample is found at once; without it the type is looked through.
     let kind = columns.kind.text(row);
-    if let Some(start) = instant(columns.start, row) {
+    let gone = if let Some(start) = instant(columns.start, row) {
         let sql =
             format!("DELETE FROM {prefix}samples WHERE type = ?1 AND startDate = ?2 AND id = ?3");
         connection
             .prepare_cached(&sql)?
-            .execute(params![kind, start, id])?;
+            .execute(params![kind, start, id])?
     } else {
         let sql =
             format!("DELETE FROM {prefix}samples WHERE (?1 IS NULL OR type = ?1) AND id = ?2");
         connection
             .prepare_cached(&sql)?
-            .execute(params![kind, id])?;
-    }
-    Ok(())
+            .execute(params![kind, id])?
+    };
+    Ok(i64::try_from(gone).unwrap_or_default())
 }

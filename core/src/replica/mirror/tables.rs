@@ -31,7 +31,7 @@ const NAMES: [&str; 6] = [
 
 /// Everything that a new copy has.
 pub(super) fn all() -> String {
-    format!("{rows}{OTHERS}{VIEWS}", rows = rows(""))
+    format!("{rows}{OTHERS}{COUNTS}{VIEWS}", rows = rows(""))
 }
 
 /// The tables of a full copy.
@@ -110,6 +110,17 @@ CREATE TABLE sync_state (         -- one row
 ) STRICT;
 INSERT INTO sync_state VALUES (1, '', NULL, 0, NULL, NULL, NULL);
 ";
+
+/// How many samples the tables hold: counting them for each line would take the longer the more there are.
+pub(super) const COUNTS: &str = "
+ALTER TABLE sync_state ADD COLUMN samples        INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sync_state ADD COLUMN staged_samples INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Counts what an older version has not.
+pub(super) fn count(prefix: &str) -> String {
+    format!("UPDATE sync_state SET {prefix}samples = (SELECT count(*) FROM {prefix}samples);")
+}
 
 const DROP_VIEWS: &str = "
 DROP VIEW IF EXISTS daily_steps;

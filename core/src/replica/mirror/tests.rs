@@ -185,3 +185,138 @@ fn other_files_are_refused() {
         Err(ReplicaError::NotACopy)
     ));
 }
+
+fn counted(mirror: &Mirror) -> u64 {
+    let sql = "SELECT count(*) FROM samples";
+    let count: i64 = mirror
+        .connection
+        .query_row(sql, [], |row| row.get(0))
+        .unwrap();
+    u64::try_from(count).unwrap()
+}
+
+#[test]
+fn the_count_of_samples_is_that_of_the_rows() {
+    let (file, mut mirror) = mirror();
+    assert_eq!(mirror.samples().unwrap(), 0);
+    for (changes, next, expected) in [
+        (&[(1, 10, Some(5.0)), (2, 11, Some(6.0))][..], "a", 2),
+        // The same again, and another value in its place.
+        (&[(1, 10, Some(5.0)), (2, 11, Some(7.0))], "b", 2),
+        // One that comes and goes in one page, and one that was never there.
+        (&[(3, 12, Some(1.0)), (3, 12, None), (9, 12, None)], "c", 2),
+        (&[(1, 10, None), (4, 13, Some(1.0))], "d", 2),
+        (&[(4, 13, None)], "e", 1),
+    ] {
+        apply(&mut mirror, changes, next, false);
+        assert_eq!(mirror.samples().unwrap(), expected, "{next}");
+        assert_eq!(counted(&mirror), expected, "{next}");
+    }
+    // Of rows that are gathered beside them nothing is counted before they are readable.
+    mirror.begin_anew().unwrap();
+    apply(
+        &mut mirror,
+        &[(5, 10, Some(1.0)), (6, 11, Some(1.0))],
+        "f",
+        true,
+    );
+    assert_eq!(mirror.samples().unwrap(), 1);
+    drop(mirror);
+    let mut mirror = Mirror::open(file.path()).unwrap();
+    apply(
+        &mut mirror,
+        &[(6, 11, None), (7, 12, Some(1.0)), (8, 12, Some(1.0))],
+        "g",
+        false,
+    );
+    assert_eq!((mirror.samples().unwrap(), counted(&mirror)), (3, 3));
+    mirror.begin_anew().unwrap();
+    apply(&mut mirror, &[(1, 1, Some(1.0))], "h", true);
+    mirror.begin_anew().unwrap();
+    apply(&mut mirror, &[(2, 2, Some(1.0))], "i", false);
+    assert_eq!((mirror.samples().unwrap(), counted(&mirror)), (1, 1));
+}
+
+#[test]
+fn a_copy_of_an_older_version_is_counted_once() {
+    for version in [WITHOUT_SERIES, WITHOUT_COUNTS] {
+        let (file, mut mirror) = mirror();
+        apply(
+            &mut mirror,
+            &[(1, 10, Some(5.0)), (2, 11, Some(6.0))],
+            "a",
+            false,
+        );
+        let is_staging = version == WITHOUT_COUNTS;
+        if is_staging {
+            mirror.begin_anew().unwrap();
+            apply(&mut mirror, &[(3, 10, Some(5.0))], "b", true);
+        } else {
+            let series = "DROP TABLE route_point; DROP TABLE ecg_voltage;";
+            mirror.connection.execute_batch(series).unwrap();
+        }
+        mirror
+            .connection
+            .execute_batch(
+                "ALTER TABLE sync_state DROP COLUMN samples;
+                 ALTER TABLE sync_state DROP COLUMN staged_samples;",
+            )
+            .unwrap();
+        mirror
+            .connection
+            .pragma_update(None, "user_version", version)
+            .unwrap();
+        drop(mirror);
+        let mut mirror = Mirror::open(file.path()).unwrap();
+        assert_eq!(mirror.samples().unwrap(), 2, "{version}");
+        apply(&mut mirror, &[(4, 12, Some(5.0))], "c", false);
+        let expected = if is_staging { 2 } else { 1 };
+        assert_eq!(mirror.samples().unwrap(), expected, "{version}");
+        assert_eq!(counted(&mirror), expected, "{version}");
+    }
+}
+
+#[test]
+fn neither_the_count_nor_the_totals_look_through_a_table() {
+    let (_file, mirror) = mirror();
+    for sql in [
+        "SELECT samples FROM sync_state",
+        "SELECT type FROM daily_totals WHERE type > '' ORDER BY type LIMIT 1",
+        "DELETE FROM daily_totals WHERE type = 'steps' AND date >= '2026'",
+        "DELETE FROM samples WHERE type = 'steps' AND startDate = '2026' AND id = ''",
+    ] {
+        let plan = format!("EXPLAIN QUERY PLAN {sql}");
+        let mut statement = mirror.connection.prepare(&plan).unwrap();
+        let steps = statement.query_map([], |row| row.get::<_, String>(3));
+        for step in steps.unwrap() {
+            let step = step.unwrap();
+            let is_cheap = step.starts_with("SEARCH") || step == "SCAN sync_state";
+            assert!(is_cheap, "{sql}: {step}");
+        }
+    }
+}
+
+#[test]
+fn totals_are_forgotten_of_each_type_from_a_date_on() {
+    let (_file, mut mirror) = mirror();
+    for (date, kind) in [
+        ("2026-01-01", "heartRate"),
+        ("2026-01-02", "heartRate"),
+        ("2026-01-03", "sleepAnalysis"),
+        ("2026-01-01", "steps"),
+        ("2026-01-09", "steps"),
+    ] {
+        let sql = "INSERT INTO daily_totals VALUES (?1, ?2, '', '', '', 1, 1, 1, 1, 1, '', '')";
+        mirror.connection.execute(sql, [date, kind]).unwrap();
+    }
+    let left = |mirror: &Mirror| -> Option<String> {
+        let sql = "SELECT group_concat(type || ' ' || date, ', ') FROM daily_totals";
+        let texts = mirror.connection.query_row(sql, [], |row| row.get(0));
+        texts.unwrap()
+    };
+    mirror.keep_totals(&[], Some("2026-01-02"), "UTC").unwrap();
+    let expected = "heartRate 2026-01-01, steps 2026-01-01";
+    assert_eq!(left(&mirror).as_deref(), Some(expected));
+    mirror.keep_totals(&[], None, "UTC").unwrap();
+    assert_eq!(left(&mirror), None);
+}

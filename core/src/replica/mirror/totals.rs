@@ -4,7 +4,7 @@ use arrow_array::{
     Array, DictionaryArray, Float64Array, Int64Array, StringArray, TimestampMillisecondArray,
     types::Int32Type,
 };
-use rusqlite::{TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::Mirror;
 use crate::{
@@ -49,10 +49,7 @@ impl Mirror {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute(
-            "DELETE FROM daily_totals WHERE date >= ?1",
-            [from_date.unwrap_or_default()],
-        )?;
+        forget_from(&transaction, from_date.unwrap_or_default())?;
         for batch in batches {
             let columns = Columns::new(batch)?;
             let mut statement = transaction.prepare_cached(
@@ -84,6 +81,25 @@ impl Mirror {
         )?;
         Ok(transaction.commit()?)
     }
+}
+
+/// Takes away the totals of a local date and all later ones: type by type, as they lie, because a
+/// look through all of them takes the longer the more years there are.
+fn forget_from(connection: &Connection, date: &str) -> rusqlite::Result<()> {
+    let next = "SELECT type FROM daily_totals WHERE type > ?1 ORDER BY type LIMIT 1";
+    let mut next = connection.prepare_cached(next)?;
+    let forget = "DELETE FROM daily_totals WHERE type = ?1 AND date >= ?2";
+    let mut forget = connection.prepare_cached(forget)?;
+    let mut kind = String::new();
+    // No type is called nothing.
+    while let Some(found) = next
+        .query_row([&kind], |row| row.get::<_, String>(0))
+        .optional()?
+    {
+        forget.execute([&found, date])?;
+        kind = found;
+    }
+    Ok(())
 }
 
 struct Columns<'a>(&'a TotalsBatch);
