@@ -18,12 +18,39 @@ pub fn rfc3339(ms: i64) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// Appends what [`rfc3339`] says; writers of millions of rows call this, so it divides instead of
-/// asking a calendar library. Years outside 0000..9999, which RFC 3339 cannot say, get a sign and
-/// all their digits.
+/// Appends what [`rfc3339`] says; it divides instead of asking a calendar library. Years outside
+/// 0000..9999, which RFC 3339 cannot say, get a sign and all their digits.
 pub(crate) fn push_rfc3339(ms: i64, out: &mut Vec<u8>) {
-    let (year, month, day) = civil_from_days(ms.div_euclid(DAY_MS));
-    let in_day = ms.rem_euclid(DAY_MS);
+    push_day(ms.div_euclid(DAY_MS), out);
+    push_time(ms.rem_euclid(DAY_MS), out);
+}
+
+/// Appends what [`push_rfc3339`] does, for writers of millions of rows: dates that come one after the
+/// other are mostly of one day, which is worked out when it changes.
+#[derive(Debug, Default)]
+pub(crate) struct Dates {
+    day: Option<i64>,
+    /// `2026-01-10T`.
+    text: Vec<u8>,
+}
+
+impl Dates {
+    /// Appends a date.
+    pub(crate) fn push(&mut self, ms: i64, out: &mut Vec<u8>) {
+        let day = ms.div_euclid(DAY_MS);
+        if self.day != Some(day) {
+            self.text.clear();
+            push_day(day, &mut self.text);
+            self.day = Some(day);
+        }
+        out.extend_from_slice(&self.text);
+        push_time(ms.rem_euclid(DAY_MS), out);
+    }
+}
+
+/// A day counted from 1970-01-01, and what divides it from the time.
+fn push_day(days: i64, out: &mut Vec<u8>) {
+    let (year, month, day) = civil_from_days(days);
     if (0..=9999).contains(&year) {
         let [century, in_century] = [year / 100, year % 100].map(two);
         out.extend_from_slice(&[century[0], century[1], in_century[0], in_century[1]]);
@@ -31,18 +58,47 @@ pub(crate) fn push_rfc3339(ms: i64, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("{year:+07}").as_bytes());
     }
     let [month, day] = [month, day].map(two);
-    let [hour, minute, second] =
-        [in_day / 3_600_000, in_day / 60_000 % 60, in_day / 1000 % 60].map(two);
-    out.extend_from_slice(&[
-        b'-', month[0], month[1], b'-', day[0], day[1], b'T', hour[0], hour[1], b':', minute[0],
-        minute[1], b':', second[0], second[1],
-    ]);
-    let millis = in_day % 1000;
+    out.extend_from_slice(&[b'-', month[0], month[1], b'-', day[0], day[1], b'T']);
+}
+
+/// The time of a day, milliseconds only when there are any.
+fn push_time(in_day: i64, out: &mut Vec<u8>) {
+    let in_day = u32::try_from(in_day).unwrap_or_default();
+    let (seconds, millis) = (in_day / 1000, in_day % 1000);
+    let (minutes, second) = (seconds / 60, seconds % 60);
+    let [hour, minute, second] = [minutes / 60, minutes % 60, second].map(digits);
+    let time = [
+        hour[0], hour[1], b':', minute[0], minute[1], b':', second[0], second[1],
+    ];
+    out.extend_from_slice(&time);
     if millis != 0 {
-        let [ones_of_tens, last] = two(millis % 100);
-        out.extend_from_slice(&[b'.', two(millis / 100)[1], ones_of_tens, last]);
+        let (hundreds, rest) = (digits(millis / 100), digits(millis % 100));
+        out.extend_from_slice(&[b'.', hundreds[1], rest[0], rest[1]]);
     }
     out.push(b'Z');
+}
+
+/// The two digits of a number below 100, by a table.
+fn digits(number: u32) -> [u8; 2] {
+    const TABLE: [[u8; 2]; 100] = digit_table();
+    let place = usize::try_from(number).unwrap_or(usize::MAX);
+    TABLE.get(place).copied().unwrap_or([b'0'; 2])
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "evaluated by the compiler; a wrong index is a build error"
+)]
+const fn digit_table() -> [[u8; 2]; 100] {
+    let mut table = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        table[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    table
 }
 
 /// Reads what [`rfc3339`] says, with milliseconds or without.

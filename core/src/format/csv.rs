@@ -95,9 +95,17 @@ impl Notation for Lines {
         out.extend_from_slice(self.line_end);
     }
 
+    fn is_plain(&self, bytes: &[u8]) -> bool {
+        let special = memchr::memchr3(b'"', b'\r', b'\n', bytes);
+        special.is_none() && memchr::memchr(self.delimiter, bytes).is_none()
+    }
+
+    fn text_quote(&self) -> &[u8] {
+        b""
+    }
+
     fn text(&self, text: &str, out: &mut Vec<u8>) {
-        let special = |c: &u8| *c == self.delimiter || matches!(c, b'"' | b'\r' | b'\n');
-        if !text.as_bytes().iter().any(special) {
+        if self.is_plain(text.as_bytes()) {
             out.extend_from_slice(text.as_bytes());
             return;
         }

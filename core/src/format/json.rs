@@ -99,6 +99,14 @@ impl Notation for Objects {
         push_text(text, out);
     }
 
+    fn is_plain(&self, bytes: &[u8]) -> bool {
+        bytes.iter().all(is_plain)
+    }
+
+    fn text_quote(&self) -> &[u8] {
+        b"\""
+    }
+
     fn date_quote(&self) -> &[u8] {
         b"\""
     }
@@ -133,12 +141,16 @@ pub(super) fn push_fields(mut tail: Map<String, Value>, count: u64, out: &mut Ve
     out.push(b'\n');
 }
 
+/// Whether a byte stands for itself in a text (RFC 8259, section 7).
+fn is_plain(c: &u8) -> bool {
+    *c >= b' ' && *c != b'"' && *c != b'\\'
+}
+
 /// A text with its quotes.
 pub(super) fn push_text(text: &str, out: &mut Vec<u8>) {
-    // RFC 8259, section 7; what serde_json would do, without its setting up for each id.
-    let plain = |c: &u8| *c >= b' ' && *c != b'"' && *c != b'\\';
+    // What serde_json would do, without its setting up for each text.
     out.push(b'"');
-    if text.as_bytes().iter().all(plain) {
+    if text.as_bytes().iter().all(is_plain) {
         out.extend_from_slice(text.as_bytes());
     } else {
         for c in text.bytes() {

@@ -9,7 +9,7 @@ use arrow_array::Array;
 use super::FormatError;
 use crate::{
     batch::{Names, SampleBatch},
-    time::push_rfc3339,
+    time::Dates,
 };
 
 /// Names of the columns, in order.
@@ -34,6 +34,10 @@ pub(super) trait Notation {
     fn end_row(&self, out: &mut Vec<u8>);
     /// A text.
     fn text(&self, text: &str, out: &mut Vec<u8>);
+    /// Whether every text of these bytes is noted as it stands, between [`Notation::text_quote`]s.
+    fn is_plain(&self, bytes: &[u8]) -> bool;
+    /// What stands on both sides of such a text.
+    fn text_quote(&self) -> &[u8];
     /// What stands on both sides of a date.
     fn date_quote(&self) -> &[u8];
     /// No value.
@@ -57,59 +61,76 @@ pub(super) fn write_rows<N: Notation>(
         (true, Some(more)) => Some(more),
         (true, None) => return Err(FormatError::encode("the metadata columns are missing")),
     };
-    let kinds = Rendered::new(columns.kind, notation);
-    let units = Rendered::new(columns.unit, notation);
-    let sources = Rendered::new(columns.source, notation);
-    let categories = Rendered::new(columns.category, notation);
+    let before = |column: usize| {
+        let mut bytes = Vec::new();
+        notation.before(column, &mut bytes);
+        bytes
+    };
+    let (quote, mut end) = (notation.date_quote(), Vec::new());
+    notation.end_row(&mut end);
+    // What stands between the cells is rendered with the texts that repeat.
+    let open = before(0);
+    let kinds = Rendered::new(columns.kind, notation, (&before(1), &before(2)));
+    let dates = [&before(4), quote].concat();
+    let units = Rendered::new(columns.unit, notation, (&before(3), &dates));
+    let between_dates = [quote, &before(5), quote].concat();
+    let behind_dates = [quote, &before(6)].concat();
+    let sources = Rendered::new(columns.source, notation, (&behind_dates, &before(7)));
+    let behind = if more.is_some() { before(8) } else { end.clone() };
+    let categories = Rendered::new(columns.category, notation, (b"", &behind));
     let more = more.map(|more| {
         (
-            Rendered::new(more.origin, notation),
-            Rendered::new(more.device, notation),
+            Rendered::new(more.origin, notation, (b"", &before(9))),
+            Rendered::new(more.device, notation, (b"", &before(10))),
+            before(11),
             more,
         )
     });
+    let id_quote = notation.text_quote();
+    let are_plain = notation.is_plain(columns.id.value_data());
     let mut numbers = zmij::Buffer::new();
+    let (mut starts, mut ends, mut creations) =
+        (Dates::default(), Dates::default(), Dates::default());
     for row in 0..batch.len() {
         between(out);
-        notation.before(0, out);
-        notation.text(columns.id.value(row), out);
-        notation.before(1, out);
+        out.extend_from_slice(&open);
+        if are_plain {
+            out.extend_from_slice(id_quote);
+            out.extend_from_slice(columns.id.value(row).as_bytes());
+            out.extend_from_slice(id_quote);
+        } else {
+            notation.text(columns.id.value(row), out);
+        }
         kinds.push(row, out);
-        notation.before(2, out);
         if columns.value.is_valid(row) && columns.value.value(row).is_finite() {
             push_number(columns.value.value(row), &mut numbers, out);
         } else {
             out.extend_from_slice(notation.absent());
         }
-        notation.before(3, out);
         units.push(row, out);
-        notation.before(4, out);
-        push_date(columns.start.value(row), notation, out);
-        notation.before(5, out);
-        push_date(columns.end.value(row), notation, out);
-        notation.before(6, out);
+        starts.push(columns.start.value(row), out);
+        out.extend_from_slice(&between_dates);
+        ends.push(columns.end.value(row), out);
         sources.push(row, out);
-        notation.before(7, out);
         categories.push(row, out);
-        if let Some((origins, devices, more)) = &more {
-            notation.before(8, out);
+        if let Some((origins, devices, before_metadata, more)) = &more {
             origins.push(row, out);
-            notation.before(9, out);
             devices.push(row, out);
-            notation.before(10, out);
             if more.created.is_valid(row) {
-                push_date(more.created.value(row), notation, out);
+                out.extend_from_slice(quote);
+                creations.push(more.created.value(row), out);
+                out.extend_from_slice(quote);
             } else {
                 out.extend_from_slice(notation.absent());
             }
-            notation.before(11, out);
+            out.extend_from_slice(before_metadata);
             if more.metadata.is_valid(row) {
                 notation.object(more.metadata.value(row), out)?;
             } else {
                 out.extend_from_slice(notation.absent());
             }
+            out.extend_from_slice(&end);
         }
-        notation.end_row(out);
     }
     Ok(())
 }
@@ -120,13 +141,7 @@ pub(super) fn push_number(number: f64, buffer: &mut zmij::Buffer, out: &mut Vec<
     out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes());
 }
 
-fn push_date(ms: i64, notation: &impl Notation, out: &mut Vec<u8>) {
-    out.extend_from_slice(notation.date_quote());
-    push_rfc3339(ms, out);
-    out.extend_from_slice(notation.date_quote());
-}
-
-/// A column of texts that repeat, each as the format notes it.
+/// A column of texts that repeat, each as the format notes it, with what stands on both sides.
 struct Rendered<'a> {
     names: Names<'a>,
     bytes: Vec<u8>,
@@ -135,21 +150,24 @@ struct Rendered<'a> {
 }
 
 impl<'a> Rendered<'a> {
-    fn new(names: Names<'a>, notation: &impl Notation) -> Self {
+    fn new(names: Names<'a>, notation: &impl Notation, (before, behind): (&[u8], &[u8])) -> Self {
         let mut bytes = Vec::new();
         let mut ends = vec![0];
         for text in names.distinct().chain([None]) {
+            bytes.extend_from_slice(before);
             match text {
                 Some(text) => notation.text(text, &mut bytes),
                 None => bytes.extend_from_slice(notation.absent()),
             }
+            bytes.extend_from_slice(behind);
             ends.push(bytes.len());
         }
         Self { names, bytes, ends }
     }
 
     fn push(&self, row: usize, out: &mut Vec<u8>) {
-        let key = self.names.key(row).unwrap_or(self.ends.len() - 2);
+        let absent = self.ends.len() - 2;
+        let key = self.names.key(row).map_or(absent, |key| key.min(absent));
         if let Some(&[start, end]) = self.ends.get(key..key + 2)
             && let Some(text) = self.bytes.get(start..end)
         {
@@ -185,6 +203,40 @@ mod tests {
             assert_eq!(text, expected);
             assert_eq!(text.parse::<f64>().unwrap().to_bits(), number.to_bits());
             assert!(serde_json::from_str::<f64>(text).is_ok());
+        }
+    }
+
+    /// An id may come from a foreign stream.
+    #[test]
+    fn an_id_with_separators_is_noted_as_any_text() {
+        let hard = crate::batch::tests::hard_samples(false);
+        let mut columns = hard.columns().columns().to_vec();
+        let ids = ["a", "b,\"c\"", "d\\", "e\r\nf", "g\th"];
+        columns[0] = std::sync::Arc::new(arrow_array::StringArray::from_iter_values(ids));
+        let batch = arrow_array::RecordBatch::try_new(hard.columns().schema(), columns).unwrap();
+        let batch = SampleBatch::new(batch).unwrap();
+        for (format, expected) in [
+            ("csv", ["a,", "\"b,\"\"c\"\"\",", "d\\,", "\"e\r\nf\",", "g\th,"]),
+            ("tsv", ["a\t", "\"b,\"\"c\"\"\"\t", "d\\\t", "\"e\r\nf\"\t", "\"g\th\"\t"]),
+            (
+                "ndjson",
+                [
+                    r#""id":"a","#,
+                    r#""id":"b,\"c\"","#,
+                    r#""id":"d\\","#,
+                    r#""id":"e\r\nf","#,
+                    r#""id":"g\th","#,
+                ],
+            ),
+        ] {
+            let format = crate::format::by_name(format).unwrap();
+            let mut out = Vec::new();
+            let mut encoder = (format.encoder)(&crate::format::Options::default());
+            encoder.batch(&batch, &mut out).unwrap();
+            let text = str::from_utf8(&out).unwrap();
+            for expected in expected {
+                assert!(text.contains(expected), "{expected} in {text}");
+            }
         }
     }
 }

@@ -267,3 +267,17 @@ fn calendar_ranges_begin_on_monday_the_first_and_new_year() {
     assert_eq!(Range::hours(2, now).start_ms, now - 7_200_000);
     assert_eq!(Range::hours(u32::MAX, i64::MIN).start_ms, i64::MIN);
 }
+
+#[test]
+fn dates_one_after_the_other_are_what_each_is() {
+    let mut dates = Dates::default();
+    let days = [0, 0, 20_463, 20_463, -1, -719_529, 20_463, 99_999_999];
+    for (step, day) in (0..).zip(days) {
+        for in_day in [0, 1, 999, 59_999, 3_599_100, 86_399_999 - step] {
+            let ms = day * DAY_MS + in_day;
+            let mut text = Vec::new();
+            dates.push(ms, &mut text);
+            assert_eq!(str::from_utf8(&text).unwrap(), rfc3339(ms));
+        }
+    }
+}
