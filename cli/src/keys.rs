@@ -77,8 +77,8 @@ pub(crate) fn told(
     Ok(credentials)
 }
 
-/// A passphrase is stretched on purpose, for the store and for each item in it, which is most of the
-/// time that a short command takes.
+/// A passphrase is stretched on purpose, once a command, which is most of the time that a short command
+/// takes.
 fn tell(settings: &Settings, step: &'static str, kind: StoreKind, began: Instant) {
     settings.trace.tell(step, || {
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -6,8 +6,8 @@
 //!   client=3a...key one item, sealed under the id and its own name: it works nowhere else
 //! ```
 //!
-//! Every file is written new, under a new salt and nonce, and appears complete or not at all. The
-//! byte layout is in [`format`]. A passphrase file beside the store is as good as plain text.
+//! Every file is written new, under a new salt and nonce, and appears complete or not at all; the
+//! passphrase is stretched once a run for all of them. The byte layout is in [`format`]. A passphrase file beside the store is as good as plain text.
 
 #[cfg_attr(windows, path = "folder_windows.rs")]
 mod folder;
@@ -34,7 +34,9 @@ pub struct FileStore {
     cost: Cost,
     entropy: Arc<dyn Entropy>,
     id: [u8; 16],
-    derived: Mutex<BTreeMap<[u8; 16], Secret>>,
+    /// With which the passphrase is stretched for what is written.
+    salt: [u8; 16],
+    derived: Mutex<BTreeMap<([u8; 16], Cost), Secret>>,
 }
 
 impl FileStore {
@@ -64,14 +66,17 @@ impl FileStore {
             cost,
             entropy,
             id: [0; 16],
+            salt: [0; 16],
             derived: Mutex::default(),
         };
-        store.id = store.read_or_make_id()?;
+        store.salt = store.random()?;
+        (store.id, store.salt) = store.read_or_make_id()?;
         Ok(store)
     }
 
-    /// The id is an item like any other, under the id of zeros.
-    fn read_or_make_id(&self) -> Result<[u8; 16], KeyStoreError> {
+    /// The id is an item like any other, under the id of zeros. Also the salt for what is written:
+    /// that of the id's file, whose passphrase is stretched already.
+    fn read_or_make_id(&self) -> Result<([u8; 16], [u8; 16]), KeyStoreError> {
         if self.folder.read(STORE)?.is_none() {
             if self.folder.names()?.iter().any(|name| name.ends_with(ITEM)) {
                 // A new id would make every item look damaged.
@@ -83,17 +88,19 @@ impl FileStore {
             self.folder.create(STORE, self.random()?, &sealed)?;
         }
         let sealed = self.folder.read(STORE)?.ok_or_else(|| damaged(STORE))?;
-        self.unseal(STORE, &sealed)?
-            .ok_or(KeyStoreError::PassphraseWrong)?
-            .expose()
-            .try_into()
-            .map_err(|_| damaged(STORE))
+        let id = self.unseal(STORE, &sealed)?;
+        let id = id.ok_or(KeyStoreError::PassphraseWrong)?;
+        let id = id.expose().try_into().map_err(|_| damaged(STORE))?;
+        // A file of another cost was stretched otherwise.
+        let found = Header::parse(&sealed).filter(|(header, _)| header.cost == self.cost);
+        Ok((id, found.map_or(self.salt, |(header, _)| header.salt)))
     }
 
     fn seal(&self, item: &str, value: &Secret) -> Result<Vec<u8>, KeyStoreError> {
         let header = Header {
             cost: self.cost,
-            salt: self.random()?,
+            salt: self.salt,
+            own_salt: Some(self.random()?),
             nonce: self.random()?,
         };
         self.with_key(&header, |key| header.seal(key, &self.id, item, value))?
@@ -109,25 +116,26 @@ impl FileStore {
         self.with_key(&header, |key| header.unseal(key, &self.id, item, body))
     }
 
-    /// Runs `work` with the key for this salt. The lock keeps it to one derivation, and so to
-    /// one piece of memory, at a time; a key is derived once a run.
+    /// Runs `work` with the passphrase, stretched for this salt. The lock keeps it to one stretch, and
+    /// so to one piece of memory, at a time; for each salt it is stretched once a run.
     fn with_key<T>(
         &self,
         header: &Header,
         work: impl FnOnce(&Secret) -> T,
     ) -> Result<T, KeyStoreError> {
         let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = derived.get(&header.salt) {
+        let stretch = (header.salt, header.cost);
+        if let Some(key) = derived.get(&stretch) {
             return Ok(work(key));
         }
         let key = header
-            .derive(&self.passphrase)
+            .stretch(&self.passphrase)
             .ok_or_else(|| failed("the passphrase could not be stretched (out of memory?)"))?;
         let result = work(&key);
         if derived.len() >= DERIVED_LIMIT {
             derived.clear();
         }
-        derived.insert(header.salt, key);
+        derived.insert(stretch, key);
         Ok(result)
     }
 
