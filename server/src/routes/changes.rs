@@ -25,7 +25,13 @@ use tokio::time::Instant;
 
 use super::{reading::Reading, samples::accepted};
 use crate::{
-    app::App, error::ServerError, gate::RequestId, guest::Guest, permit::Permit, refusal::ApiError,
+    app::App,
+    error::ServerError,
+    gate::RequestId,
+    guest::Guest,
+    news::Place,
+    permit::Permit,
+    refusal::ApiError,
 };
 
 /// One page.
@@ -49,11 +55,7 @@ pub(super) async fn changes(
     let asked = Asked::new(&params)?;
     let deadline = Instant::now() + asked.wait;
     let mut permit = permit;
-    let mut place = if asked.wait.is_zero() {
-        None
-    } else {
-        Some(app.news().wait(guest.peer.pair)?)
-    };
+    let mut place: Option<Place> = None;
     loop {
         let query = asked.query(&permit, &app, &id)?;
         // Before the look: what is written while it looks rings again.
@@ -62,11 +64,14 @@ pub(super) async fn changes(
         }
         let page = look(&app, query).await?;
         let has_news = !page.batch.is_empty() || page.has_more;
-        let waits = place
-            .as_mut()
-            .filter(|_| !has_news && Instant::now() < deadline);
-        let Some(place) = waits else {
+        if has_news || asked.wait.is_zero() || Instant::now() >= deadline {
             return answer(&app, &permit, &id, format, page).await;
+        }
+        let Some(place) = &mut place else {
+            // Only who finds nothing takes a place. What was written since the look rings no more in
+            // it, so it looks again before it waits.
+            place = Some(app.news().wait(guest.peer.pair)?);
+            continue;
         };
         tokio::select! {
             () = place.rings() => {}

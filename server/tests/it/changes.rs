@@ -178,6 +178,8 @@ async fn few_may_wait_and_they_hold_nothing() {
     let query = format!("wait=1&after={}", start.next);
     assert!(page(&other, &query).await.is_ok());
     assert!(page(&device, "").await.is_ok());
+    // Nor does a request need a place whose answer is there at once.
+    assert!(page(&device, "wait=15").await.is_ok());
     let database = house.app.folder().health_db();
     #[cfg(target_os = "linux")]
     {
