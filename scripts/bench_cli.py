@@ -56,7 +56,7 @@ def measure(folder, tools, runs, say):
     lines = ['| | %d runs, median (lowest to highest) |' % runs, '|---|--:|',
              '| `healthsync --version`, CPU | %s ms |' % spread(version, 1000),
              '| `true`, CPU | %s ms |' % spread(nothing, 1000),
-             '| opening the key store in files and reading the key (Argon2id of the passphrase, twice), time | %s ms |' % spread(stretch, 1000),
+             '| opening the key store in files and reading the key (Argon2id of the passphrase, once), time | %s ms |' % spread(stretch, 1000),
              '| `healthsync status`, the rest of its time, start included | %s ms |' % spread(status, 1000)]
     if curl:
         lines.append('| curl, one request to the same endpoint, time | %s ms |' % spread(curls, 1000))

@@ -52,6 +52,7 @@ ours for `/api/v1/status` with the certificate of a pair.
 
 %s
 
-What was learnt: with a million samples the answers of the server were there after 23 of 88 ms; the rest was the client, which
-counts all rows of the copy for its last line. That grows with the copy, and is what stands in the way.
+What was learnt: the client counted all rows of its copy for its last line, which took the longer the more there were; now the
+number is kept with the rows, in the same transaction. Starting, the handshake and the request for changes take about as long as
+the whole of curl; the rest is the request for the totals and what is committed to the disk.
 ''' % (machine(folder), format(records, ','), '\n'.join(lines))
