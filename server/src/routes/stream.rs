@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! blocking thread: Store::scan ──► Encoder ──► Outlet ──► channel of a few pieces ──► body of the answer
+//!                     (a second thread, see stages)
 //!                                               └─► audit log, which is asked first (see reading)
 //! ```
 //!
 //! A failure in the middle breaks the stream (no last chunk on HTTP/1.1, a reset stream on HTTP/2), so
 //! the peer sees that something is missing.
 
-use std::{io, ops::ControlFlow, sync::Arc, task::Poll};
+mod stages;
+
+use std::{io, sync::Arc, task::Poll};
 
 use axum::{
     body::{Body, Bytes},
@@ -18,7 +21,7 @@ use axum::{
 use futures_util::stream;
 use healthsync_core::{
     api::{Code, NEXT_CURSOR},
-    format::{Encoder, End, Format, FormatError, LineError, Options},
+    format::{Format, FormatError, LineError, Options},
     kind::{Kind, Selector},
     query::{Cursor, Query},
     store::{Store, StoreError, TotalsError},
@@ -132,6 +135,8 @@ pub(super) enum Broken {
     Totals(#[from] TotalsError),
     #[error("the peer went away")]
     Gone,
+    #[error("the thread that encodes has failed")]
+    Thread,
 }
 
 impl From<Broken> for ApiError {
@@ -220,7 +225,7 @@ pub(super) async fn answer(
     };
     let written = move |store: &Store, query: Query, outlet: &mut Outlet| {
         let mut encoder = (format.encoder)(&options);
-        write(store, &query, encoder.as_mut(), outlet)
+        stages::write(store, &query, encoder.as_mut(), outlet)
     };
     respond(app, reading, format.media_type, begun, written).await
 }
@@ -332,42 +337,6 @@ fn body_of(mut pieces: mpsc::Receiver<Piece>) -> Body {
             None => Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof))),
         })
     }))
-}
-
-fn write(
-    store: &Store,
-    query: &Query,
-    encoder: &mut dyn Encoder,
-    outlet: &mut Outlet,
-) -> Result<(), Broken> {
-    let mut out = Vec::new();
-    encoder.start(&mut out)?;
-    let mut broken = None;
-    let scanned = store.scan(query, &mut |batch| {
-        outlet.add(batch.len());
-        let written = encoder
-            .batch(&batch, &mut out)
-            .map_err(Broken::from)
-            .and_then(|()| outlet.send_full(&mut out));
-        match written {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                broken = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    })?;
-    if let Some(error) = broken {
-        return Err(error);
-    }
-    let next_cursor = scanned.next_cursor.map(|cursor| cursor.to_string());
-    let end = End {
-        count: scanned.count,
-        has_more: next_cursor.is_some(),
-        next_cursor,
-    };
-    encoder.finish(&end, &mut out)?;
-    outlet.finish(out)
 }
 
 #[cfg(test)]
