@@ -6,6 +6,11 @@
 /// Milliseconds since 1970-01-01T00:00:00Z; also reads the compact form of iOS 8
 /// (`20140114084347-0800`), fractions of a second, `Z` and `+01:00`.
 pub(super) fn parse(text: &str) -> Option<i64> {
+    if let Ok(text) = text.as_bytes().try_into()
+        && let Some(ms) = usual(text)
+    {
+        return Some(ms);
+    }
     let text = text.trim().as_bytes();
     let (date, clock, rest) = match text {
         [
@@ -71,6 +76,68 @@ pub(super) fn parse(text: &str) -> Option<i64> {
     }
     let seconds = (days(year, month, day) * 24 + hour) * 3600 + minute * 60 + second - offset;
     YEARS.contains(&seconds).then_some(seconds * 1000 + millis)
+}
+
+/// `2020-01-01 08:00:00 -0500`, of which an export has three a record; `None` for whatever is not
+/// quite that.
+fn usual(text: &[u8; 25]) -> Option<i64> {
+    let [
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b' ',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+        b' ',
+        sign,
+        oh1,
+        oh2,
+        om1,
+        om2,
+    ] = text
+    else {
+        return None;
+    };
+    let mut wrong = false;
+    let mut two = |a: &u8, b: &u8| {
+        let (a, b) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'));
+        wrong |= a > 9 || b > 9;
+        i64::from(a) * 10 + i64::from(b)
+    };
+    let year = two(y1, y2) * 100 + two(y3, y4);
+    let (month, day) = (two(m1, m2), two(d1, d2));
+    let (hour, minute, second) = (two(h1, h2), two(n1, n2), two(s1, s2));
+    let (hours, minutes) = (two(oh1, oh2), two(om1, om2));
+    let offset = match sign {
+        b'+' => hours * 3600 + minutes * 60,
+        b'-' => -(hours * 3600 + minutes * 60),
+        _ => return None,
+    };
+    // A day that not every month has, a leap second and the first and the last year are left to others.
+    let inside = (1..=12).contains(&month)
+        && (1..=28).contains(&day)
+        && (2..=9998).contains(&year)
+        && hour < 24
+        && minute < 60
+        && second < 60
+        && hours < 24
+        && minutes < 60;
+    (inside && !wrong).then(|| {
+        ((days(year, month, day) * 24 + hour) * 3600 + minute * 60 + second - offset) * 1000
+    })
 }
 
 /// The years 1 to 9999 in UTC, which every format can print.

@@ -206,20 +206,21 @@ impl ElementReader<'_, '_> {
     fn record_of(&mut self, tag: &Tag, metadata: &mut Metadata) -> Result<Sample, Reason> {
         let mut type_name = None;
         let (mut unit, mut value) = (None, None);
+        let mut parts = FrameParts::default();
         for (key, text) in tag.attributes() {
             match key {
                 "type" => type_name = Some(text),
                 "unit" => unit = Some(text),
                 "value" => value = Some(text),
-                _ if FRAME.contains(&key) => {}
                 // iOS 8 wrote metadata as attributes.
-                _ => self.entry(key, text, metadata)?,
+                _ if !parts.take(key, text) => self.entry(key, text, metadata)?,
+                _ => {}
             }
         }
         let type_name = type_name
             .filter(|name| !name.is_empty())
             .ok_or("records without a type")?;
-        let frame = self.frame(tag)?;
+        let frame = self.frame_of(&parts)?;
         let measure = self
             .measures
             .find(type_name, unit)
@@ -247,19 +248,22 @@ impl ElementReader<'_, '_> {
 
     /// What records, correlations and workouts have in common.
     pub(super) fn frame(&mut self, tag: &Tag) -> Result<Frame, Reason> {
-        let (mut start, mut end, mut created) = (None, None, None);
-        let (mut name, mut version, mut device) = (None, None, None);
+        let mut parts = FrameParts::default();
         for (key, value) in tag.attributes() {
-            match key {
-                "startDate" => start = Some(value),
-                "endDate" => end = Some(value),
-                "creationDate" => created = Some(value),
-                "sourceName" | "source" => name = Some(value),
-                "sourceVersion" => version = Some(value),
-                "device" => device = Some(value),
-                _ => {}
-            }
+            parts.take(key, value);
         }
+        self.frame_of(&parts)
+    }
+
+    fn frame_of(&mut self, parts: &FrameParts<'_>) -> Result<Frame, Reason> {
+        let FrameParts {
+            start,
+            end,
+            created,
+            name,
+            version,
+            device,
+        } = *parts;
         let start_ms = start
             .ok_or("elements without a start date")
             .and_then(|text| date::parse(text).ok_or("start dates that are no dates"))?;
@@ -332,6 +336,34 @@ pub(super) struct Frame {
     pub(super) end_ms: i64,
     pub(super) created_ms: Option<i64>,
     pub(super) provenance: std::sync::Arc<crate::sample::Provenance>,
+}
+
+/// The same as the file prints it.
+#[derive(Default)]
+struct FrameParts<'t> {
+    start: Option<&'t str>,
+    end: Option<&'t str>,
+    created: Option<&'t str>,
+    name: Option<&'t str>,
+    version: Option<&'t str>,
+    device: Option<&'t str>,
+}
+
+impl<'t> FrameParts<'t> {
+    /// Takes an attribute of [`FRAME`]; says whether it was one.
+    fn take(&mut self, key: &str, value: &'t str) -> bool {
+        let place = match key {
+            "startDate" => &mut self.start,
+            "endDate" => &mut self.end,
+            "creationDate" => &mut self.created,
+            "sourceName" | "source" => &mut self.name,
+            "sourceVersion" => &mut self.version,
+            "device" => &mut self.device,
+            _ => return false,
+        };
+        *place = Some(value);
+        true
+    }
 }
 
 /// Attributes that say who wrote an element, and when.

@@ -3,8 +3,6 @@
 //! The DTD of iOS 16 is malformed (an ATTLIST that is not closed, a `>` too many), so everything
 //! before the root element is stepped over, never parsed.
 
-use std::io::{BufRead, Chain, Cursor};
-
 use super::{
     limits,
     text::{Chunks, count_lines},
@@ -12,38 +10,29 @@ use super::{
 };
 use crate::import::ReadError;
 
-/// The text from the root on: what was read with the prolog, then the rest.
-pub(super) type Rest = Chain<Cursor<Vec<u8>>, Chunks>;
-
-/// The text from `<HealthData` on, and the line on which that stands.
-pub(super) fn skip(mut chunks: Chunks) -> Result<(Rest, u64), ReadError> {
-    let mut text = Vec::new();
+/// The text from `<HealthData` on, as much of it as was read, and the line on which that stands.
+pub(super) fn skip(chunks: &mut Chunks) -> Result<(String, u64), ReadError> {
+    let mut text = String::new();
     loop {
-        chunks.begin_token();
-        let piece = match chunks.fill_buf() {
-            Ok(piece) => piece,
-            Err(error) => {
-                let line = 1 + count_lines(&text);
-                return Err(broken_off(chunks.take_failure().unwrap_or(error), line));
-            }
-        };
-        let length = piece.len();
-        text.extend_from_slice(piece);
-        chunks.consume(length);
-        let end = length == 0 || text.len() > limits::PROLOG;
-        let found = match find_root(&text) {
+        let piece = chunks
+            .next_piece(String::new())
+            .map_err(|error| broken_off(error, 1 + count_lines(text.as_bytes())))?;
+        let end = piece.is_none() || text.len() > limits::PROLOG;
+        text.push_str(&piece.unwrap_or_default());
+        let bytes = text.as_bytes();
+        let found = match find_root(bytes) {
             Search::Found(position) => Some(position),
             Search::Cut if !end => continue,
             // A comment that is not closed must not hide the export.
-            Search::Cut => (0..text.len()).find(|position| is_root(&text, *position)),
+            Search::Cut => (0..bytes.len()).find(|position| is_root(bytes, *position)),
             Search::Absent => None,
         };
         let Some(position) = found else {
-            return Err(no_root(1 + count_lines(&text)));
+            return Err(no_root(1 + count_lines(bytes)));
         };
         let rest = text.split_off(position);
-        let line = 1 + count_lines(&text);
-        return Ok((std::io::Read::chain(Cursor::new(rest), chunks), line));
+        let line = 1 + count_lines(text.as_bytes());
+        return Ok((rest, line));
     }
 }
 

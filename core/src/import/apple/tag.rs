@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr3, memchr3_iter};
 
-use super::text::is_forbidden;
+use super::text::{count_lines, is_forbidden};
 
 /// A tag; its memory is used again for the next one.
 ///
@@ -14,18 +14,32 @@ use super::text::is_forbidden;
 #[derive(Debug, Default)]
 pub(super) struct Tag {
     text: String,
-    name: usize,
+    name: Range<usize>,
     attributes: Vec<(Range<usize>, Range<usize>)>,
     /// Something in it is not an attribute.
     pub(super) broken: bool,
     /// Forbidden characters that were written as references.
     pub(super) controls: u64,
+    /// The last value with references, how it reads, and what was dropped of it: devices have some,
+    /// and one record after another has the same device.
+    known: (String, String, u64),
+}
+
+/// Where a start tag ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// Its length, bytes.
+    pub(super) length: usize,
+    /// It is its own end.
+    pub(super) is_empty: bool,
+    /// Line feeds in it.
+    pub(super) lines: u64,
 }
 
 impl Tag {
     /// The element's name.
     pub(super) fn name(&self) -> &str {
-        self.part(&(0..self.name))
+        self.part(&self.name)
     }
 
     /// Keys and values in the order of the file.
@@ -42,6 +56,120 @@ impl Tag {
             .map(|(_, value)| value)
     }
 
+    /// Takes the start tag that the text begins with; `None` if its end is not there yet.
+    pub(super) fn read(&mut self, text: &str) -> Option<Ended> {
+        self.attributes.clear();
+        self.controls = 0;
+        self.broken = false;
+        let Usual { length, is_empty } = match self.read_usual(text)? {
+            Ok(usual) => usual,
+            Err(Unusual) => return self.read_unusual(text),
+        };
+        let tag = text.get(..length)?;
+        self.text.clear();
+        self.text.push_str(tag);
+        let mut lines = 0;
+        let bytes = tag.as_bytes();
+        if memchr3(b'\n', b'\r', b'\t', bytes).is_some() {
+            lines = count_lines(bytes);
+            self.resolve(tag, |value| memchr3(b'\n', b'\r', b'\t', value).is_some());
+        }
+        if memchr(b'&', bytes).is_some() {
+            self.resolve(tag, |value| memchr(b'&', value).is_some());
+        }
+        Some(Ended {
+            length,
+            is_empty,
+            lines,
+        })
+    }
+
+    /// Finds the attributes and the end of a tag in one go, if it is as nearly all are: names without
+    /// spaces, values in quotes. Nothing of it is XML that others would read otherwise.
+    fn read_usual(&mut self, text: &str) -> Option<Result<Usual, Unusual>> {
+        let bytes = text.as_bytes();
+        let mut at = 1;
+        while bytes.get(at).is_some_and(|byte| is_plain(*byte)) {
+            at += 1;
+        }
+        self.name = 1..at;
+        loop {
+            let space = bytes.get(at..)?.iter().take_while(|byte| is_white(**byte));
+            let from = at + space.count();
+            match bytes.get(from)? {
+                b'>' => {
+                    return Some(Ok(Usual {
+                        length: from + 1,
+                        is_empty: false,
+                    }));
+                }
+                b'/' => {
+                    return match bytes.get(from + 1)? {
+                        b'>' => Some(Ok(Usual {
+                            length: from + 2,
+                            is_empty: true,
+                        })),
+                        _ => Some(Err(Unusual)),
+                    };
+                }
+                _ => {}
+            }
+            at = from;
+            while bytes.get(at).is_some_and(|byte| is_plain(*byte)) {
+                at += 1;
+            }
+            let key = from..at;
+            if key.is_empty() || *bytes.get(at)? != b'=' || *bytes.get(at + 1)? != b'"' {
+                return Some(Err(Unusual));
+            }
+            let start = at + 2;
+            let end = start + memchr(b'"', bytes.get(start..)?)?;
+            self.attributes.push((key, start..end));
+            at = end + 1;
+        }
+    }
+
+    /// Resolves what is not as it reads, in the values of which that is so.
+    fn resolve(&mut self, tag: &str, is_such: impl Fn(&[u8]) -> bool) {
+        let (known, resolved, dropped) = &mut self.known;
+        for (_, place) in &mut self.attributes {
+            let Some(value) = tag.get(place.clone()) else {
+                continue;
+            };
+            if !is_such(value.as_bytes()) {
+                continue;
+            }
+            if known != value {
+                value.clone_into(known);
+                resolved.clear();
+                *dropped = push_unescaped(resolved, value);
+            }
+            let start = self.text.len();
+            self.text.push_str(resolved);
+            self.controls += *dropped;
+            // Behind the tag: it is not looked at again.
+            *place = start..self.text.len();
+        }
+    }
+
+    fn read_unusual(&mut self, text: &str) -> Option<Ended> {
+        let end = end_of_tag(text.as_bytes())?;
+        let content = text.get(1..end)?;
+        let lines = count_lines(content.as_bytes());
+        let (content, is_empty) = match content.strip_suffix('/') {
+            Some(content) => (content, true),
+            None => (content, false),
+        };
+        let name = content.find([' ', '\t', '\r', '\n']);
+        let (name, attributes) = content.split_at_checked(name.unwrap_or(content.len()))?;
+        self.assign(name, attributes);
+        Some(Ended {
+            length: end + 1,
+            is_empty,
+            lines,
+        })
+    }
+
     /// Takes the name and all that stands behind it: `type="..." unit="..."`.
     ///
     /// Exports of iOS 8 have keys with spaces in them, which is no XML; a key is everything up to
@@ -50,7 +178,7 @@ impl Tag {
         self.text.clear();
         self.text.push_str(name);
         self.text.push_str(text);
-        self.name = name.len();
+        self.name = 0..name.len();
         self.attributes.clear();
         self.controls = 0;
         self.broken = false;
@@ -72,14 +200,14 @@ impl Tag {
                 reference = find(b'&', text, value.start);
             }
             let value = if reference >= value.end && !breaks {
-                self.name + value.start..self.name + value.end
+                name.len() + value.start..name.len() + value.end
             } else {
                 let start = self.text.len();
                 self.controls +=
                     push_unescaped(&mut self.text, text.get(value).unwrap_or_default());
                 start..self.text.len()
             };
-            let key = self.name + key.start..self.name + key.end;
+            let key = name.len() + key.start..name.len() + key.end;
             self.attributes.push((key, value));
         }
     }
@@ -87,6 +215,39 @@ impl Tag {
     fn part(&self, range: &Range<usize>) -> &str {
         self.text.get(range.clone()).unwrap_or_default()
     }
+}
+
+/// A tag as nearly all are.
+struct Usual {
+    length: usize,
+    is_empty: bool,
+}
+
+/// Something in a tag is not as usual.
+struct Unusual;
+
+/// What names consist of.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':')
+}
+
+fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Where the `>` of a tag stands, which is none in a value; `None` if it is not there yet.
+pub(super) fn end_of_tag(text: &[u8]) -> Option<usize> {
+    let mut quote = None;
+    for at in memchr3_iter(b'>', b'\'', b'"', text) {
+        let byte = *text.get(at)?;
+        match quote {
+            None if byte == b'>' => return Some(at),
+            None => quote = Some(byte),
+            Some(open) if open == byte => quote = None,
+            Some(_) => {}
+        }
+    }
+    None
 }
 
 /// How many bytes of white space stand at `at`.

@@ -39,7 +39,7 @@ impl Found {
 }
 
 enum Message {
-    Piece(Vec<u8>),
+    Piece(String),
     End(Cleaned),
     Failed(io::Error),
 }
@@ -51,7 +51,7 @@ pub(super) fn pipe() -> (Pump, Chunks) {
     let chunks = Chunks {
         receiver,
         used,
-        piece: Vec::new(),
+        piece: String::new(),
         position: 0,
         since_token: 0,
         cleaned: None,
@@ -63,97 +63,120 @@ pub(super) fn pipe() -> (Pump, Chunks) {
 /// The writing end.
 pub(super) struct Pump {
     sender: SyncSender<Message>,
-    free: Receiver<Vec<u8>>,
+    free: Receiver<String>,
 }
 
 impl Pump {
     /// Reads to the end, or until nobody listens.
     pub(super) fn run(self, reader: &mut dyn Read) {
         let mut cleaner = Cleaner::default();
+        let mut space = vec![0; PIECE];
         loop {
-            let mut piece = self.free.try_recv().unwrap_or_default();
+            let mut piece = self.free.try_recv().unwrap_or_default().into_bytes();
             piece.clear();
             piece.append(&mut cleaner.carried);
-            let wanted = PIECE.saturating_sub(piece.len());
-            let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
-            let read = match reader.take(wanted).read_to_end(&mut piece) {
-                Ok(read) => read,
-                Err(error) => {
-                    // What came before the failure is still good.
-                    cleaner.clean(&mut piece, true);
-                    drop(self.sender.send(Message::Piece(piece)));
-                    drop(self.sender.send(Message::Failed(error)));
-                    return;
-                }
-            };
-            cleaner.clean(&mut piece, read == 0);
+            let outcome = fill(&mut piece, reader, &mut space);
+            // What came before a failure is still good.
+            let last = !matches!(outcome, Ok(true));
+            let piece = cleaner.clean(piece, last);
             if !piece.is_empty() && self.sender.send(Message::Piece(piece)).is_err() {
                 return;
             }
-            if read == 0 {
-                drop(self.sender.send(Message::End(cleaner.cleaned)));
-                return;
-            }
+            let end = match outcome {
+                Ok(true) => continue,
+                Ok(false) => Message::End(cleaner.cleaned),
+                Err(error) => Message::Failed(error),
+            };
+            drop(self.sender.send(end));
+            return;
         }
     }
+}
+
+/// Fills a piece; says whether there may be more.
+fn fill(piece: &mut Vec<u8>, reader: &mut dyn Read, space: &mut [u8]) -> io::Result<bool> {
+    /// What was carried on and cleaned may fill the piece already.
+    const LEAST: usize = 4096;
+
+    let mut wanted = PIECE.saturating_sub(piece.len()).max(LEAST);
+    while wanted > 0 {
+        let target = space.get_mut(..wanted).unwrap_or_default();
+        match reader.read(target) {
+            Ok(0) => return Ok(false),
+            Ok(read) => {
+                piece.extend_from_slice(target.get(..read).unwrap_or_default());
+                wanted = wanted.saturating_sub(read);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 #[derive(Default)]
 struct Cleaner {
     /// Line feeds so far.
     lines: u64,
-    /// The beginning of a character whose end stands in the next piece.
+    /// What stands behind the last tag, which the next piece begins with: so a tag is seldom in two
+    /// pieces, and a character never.
     carried: Vec<u8>,
     cleaned: Cleaned,
 }
 
 impl Cleaner {
-    fn clean(&mut self, piece: &mut Vec<u8>, last: bool) {
-        match std::str::from_utf8(piece) {
-            Ok(_) => {}
-            Err(error) if error.error_len().is_none() && !last => {
-                self.carried = piece.split_off(error.valid_up_to());
-            }
-            Err(_) => self.replace_invalid(piece, last),
-        }
-        if has_forbidden(piece) {
+    fn clean(&mut self, piece: Vec<u8>, last: bool) -> String {
+        let mut text = match String::from_utf8(piece) {
+            Ok(text) => text,
+            Err(error) => self.replace_invalid(error.as_bytes(), last),
+        };
+        if has_forbidden(text.as_bytes()) {
             let (controls, lines) = (&mut self.cleaned.controls, self.lines);
             let mut line = lines + 1;
-            piece.retain(|byte| {
-                line += u64::from(*byte == b'\n');
-                let forbidden = is_forbidden(*byte);
+            text.retain(|character| {
+                line += u64::from(character == '\n');
+                let forbidden = u8::try_from(character).is_ok_and(is_forbidden);
                 if forbidden {
                     controls.add(1, line);
                 }
                 !forbidden
             });
         }
-        self.lines += count_lines(piece);
+        if !last && let Some(at) = memchr::memrchr(b'>', text.as_bytes()) {
+            let mut behind = text.split_off(at + 1).into_bytes();
+            behind.append(&mut self.carried);
+            self.carried = behind;
+        }
+        self.lines += count_lines(text.as_bytes());
+        text
     }
 
-    fn replace_invalid(&mut self, piece: &mut Vec<u8>, last: bool) {
-        let old = mem::take(piece);
-        let mut rest = old.as_slice();
+    fn replace_invalid(&mut self, bytes: &[u8], last: bool) -> String {
+        let mut text = String::with_capacity(bytes.len());
+        let mut rest = bytes;
         loop {
-            let Err(error) = std::str::from_utf8(rest) else {
-                piece.extend_from_slice(rest);
-                return;
+            let error = match std::str::from_utf8(rest) {
+                Ok(rest) => {
+                    text.push_str(rest);
+                    return text;
+                }
+                Err(error) => error,
             };
             let (valid, behind) = rest
                 .split_at_checked(error.valid_up_to())
                 .unwrap_or_default();
-            piece.extend_from_slice(valid);
+            text.push_str(std::str::from_utf8(valid).unwrap_or_default());
             let length = match error.error_len() {
                 Some(length) => length,
                 None if last => behind.len(),
                 None => {
                     behind.clone_into(&mut self.carried);
-                    return;
+                    return text;
                 }
             };
-            let line = self.lines + 1 + count_lines(piece);
+            let line = self.lines + 1 + count_lines(text.as_bytes());
             self.cleaned.invalid.add(1, line);
-            piece.extend_from_slice("\u{fffd}".as_bytes());
+            text.push('\u{fffd}');
             rest = behind.get(length..).unwrap_or_default();
         }
     }
@@ -164,16 +187,15 @@ pub(super) fn is_forbidden(byte: u8) -> bool {
     byte < 0x20 && byte != b'\t' && byte != b'\n' && byte != b'\r'
 }
 
-/// Whether a byte is [forbidden](is_forbidden); eight at a time.
+/// Whether a byte is [forbidden](is_forbidden); many at a time.
 fn has_forbidden(text: &[u8]) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let (words, rest) = text.as_chunks::<8>();
-    let in_words = words.iter().any(|bytes| {
-        let word = u64::from_ne_bytes(*bytes);
-        let is_any_low = word.wrapping_sub(ONES * 0x20) & !word & (ONES * 0x80) != 0;
-        is_any_low && bytes.iter().copied().any(is_forbidden)
-    });
-    in_words || rest.iter().copied().any(is_forbidden)
+    let any = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(false, |found, byte| found | is_forbidden(*byte))
+    };
+    let (blocks, rest) = text.as_chunks::<256>();
+    blocks.iter().any(|block| any(block)) || any(rest)
 }
 
 /// Line feeds in a text.
@@ -185,8 +207,8 @@ pub(super) fn count_lines(text: &[u8]) -> u64 {
 /// The reading end.
 pub(super) struct Chunks {
     receiver: Receiver<Message>,
-    used: Sender<Vec<u8>>,
-    piece: Vec<u8>,
+    used: Sender<String>,
+    piece: String,
     position: usize,
     since_token: usize,
     cleaned: Option<Cleaned>,
@@ -202,6 +224,24 @@ impl Chunks {
     /// Whether the token that is being read is longer than any real one.
     pub(super) fn is_over_limit(&self) -> bool {
         self.since_token > limits::TOKEN
+    }
+
+    /// The next piece, if there is one; another one that was read comes back to be filled again.
+    pub(super) fn next_piece(&mut self, used: String) -> io::Result<Option<String>> {
+        // The other end may be gone already; then nobody needs the memory.
+        drop(self.used.send(used));
+        if self.cleaned.is_some() {
+            return Ok(None);
+        }
+        match self.receiver.recv() {
+            Ok(Message::Piece(piece)) => Ok(Some(piece)),
+            Ok(Message::End(cleaned)) => {
+                self.cleaned = Some(cleaned);
+                Ok(None)
+            }
+            Ok(Message::Failed(error)) => Err(error),
+            Err(_) => Err(io::ErrorKind::BrokenPipe.into()),
+        }
     }
 
     /// Why reading failed.
@@ -230,23 +270,19 @@ impl BufRead for Chunks {
             if self.is_over_limit() {
                 return Err(io::Error::from(io::ErrorKind::InvalidData));
             }
-            match self.receiver.recv() {
-                Ok(Message::Piece(piece)) => {
-                    let used = mem::replace(&mut self.piece, piece);
-                    self.position = 0;
-                    // The other end may be gone already; then nobody needs the memory.
-                    drop(self.used.send(used));
-                }
-                Ok(Message::End(cleaned)) => self.cleaned = Some(cleaned),
-                Ok(Message::Failed(error)) => {
+            let used = mem::take(&mut self.piece);
+            self.position = 0;
+            match self.next_piece(used) {
+                Ok(piece) => self.piece = piece.unwrap_or_default(),
+                Err(error) => {
                     let kind = error.kind();
                     self.failure = Some(error);
                     return Err(kind.into());
                 }
-                Err(_) => return Err(io::ErrorKind::BrokenPipe.into()),
             }
         }
-        Ok(self.piece.get(self.position..).unwrap_or_default())
+        let piece = self.piece.as_bytes();
+        Ok(piece.get(self.position..).unwrap_or_default())
     }
 
     fn consume(&mut self, amount: usize) {

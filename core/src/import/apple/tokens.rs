@@ -1,13 +1,13 @@
 //! Start and end tags of the export, with their lines.
+//!
+//! No tag is copied before it is whole, and each is looked through once: the importer spends its time
+//! here. What stands between tags is stepped over.
 
-use std::io::BufRead;
-
-use quick_xml::{Reader, errors::Error, events::Event};
+use memchr::{memchr2, memmem};
 
 use super::{
-    archive, limits,
-    prolog::{self, Rest},
-    tag::Tag,
+    archive, limits, prolog,
+    tag::{Ended, Tag, end_of_tag},
     text::{Chunks, Cleaned, Found, count_lines},
 };
 use crate::import::ReadError;
@@ -27,9 +27,13 @@ pub(super) enum Token {
 
 /// The tags of an export, from its root on.
 pub(super) struct Tokens {
-    xml: Reader<Rest>,
-    buffer: Vec<u8>,
-    depth: usize,
+    chunks: Chunks,
+    /// What was read, from the token on that is looked at.
+    text: String,
+    at: usize,
+    /// Names of the open elements, one behind the other, and where each begins.
+    names: String,
+    open: Vec<usize>,
     /// Line on which the last token began.
     line: u64,
     /// Line on which the next one begins.
@@ -39,18 +43,17 @@ pub(super) struct Tokens {
 
 impl Tokens {
     /// Steps over the prolog.
-    pub(super) fn new(chunks: Chunks) -> Result<Self, ReadError> {
-        let (reader, line) = prolog::skip(chunks)?;
-        let mut xml = Reader::from_reader(reader);
-        xml.config_mut().allow_dangling_amp = true;
-        let controls = Found::default();
+    pub(super) fn new(mut chunks: Chunks) -> Result<Self, ReadError> {
+        let (text, line) = prolog::skip(&mut chunks)?;
         Ok(Self {
-            xml,
-            buffer: Vec::new(),
-            depth: 0,
+            chunks,
+            text,
+            at: 0,
+            names: String::new(),
+            open: Vec::new(),
             line,
             next_line: line,
-            controls,
+            controls: Found::default(),
         })
     }
 
@@ -62,55 +65,179 @@ impl Tokens {
     /// Reads on to the next tag; fills `tag` when it is a start tag.
     pub(super) fn next(&mut self, tag: &mut Tag) -> Result<Token, ReadError> {
         loop {
-            self.buffer.clear();
-            self.xml.get_mut().get_mut().1.begin_token();
-            let event = match self.xml.read_event_into(&mut self.buffer) {
-                Ok(event) => event,
-                Err(error) => return Err(self.failed(&error)),
-            };
-            self.line = self.next_line;
-            self.next_line += count_lines(event.as_bytes());
-            let token = match event {
-                Event::Start(_) | Event::Empty(_) if self.depth >= limits::DEPTH => {
-                    let reason = "elements are nested too deeply".into();
-                    return Err(ReadError::Malformed {
-                        line: self.line,
-                        reason,
-                    });
-                }
-                Event::Start(start) => {
-                    tag.assign(start.name().0, start.attributes_raw());
-                    self.depth += 1;
-                    Token::Open
-                }
-                Event::Empty(start) => {
-                    tag.assign(start.name().0, start.attributes_raw());
-                    Token::Empty
-                }
-                Event::End(_) => {
-                    self.depth = self.depth.saturating_sub(1);
-                    return Ok(Token::Close);
-                }
-                Event::Eof => return Ok(Token::End),
-                Event::Text(_)
-                | Event::CData(_)
-                | Event::Comment(_)
-                | Event::Decl(_)
-                | Event::PI(_)
-                | Event::DocType(_)
-                | Event::GeneralRef(_) => continue,
-            };
-            if tag.controls > 0 {
-                self.controls.add(tag.controls, self.line);
+            if !self.step_over_text()? {
+                return Ok(Token::End);
             }
-            return Ok(token);
+            self.line = self.next_line;
+            match self.rest().as_bytes().get(1) {
+                None => self.more_of_token()?,
+                Some(b'/') => return self.close(),
+                Some(b'!') => self.step_over_markup()?,
+                Some(b'?') => self.step_over("?>", 2)?,
+                Some(_) => return self.start(tag),
+            }
         }
+    }
+
+    fn rest(&self) -> &str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// Says whether there is a tag behind it.
+    fn step_over_text(&mut self) -> Result<bool, ReadError> {
+        let mut length = 0_usize;
+        loop {
+            let rest = self.rest().as_bytes();
+            let found = memchr2(b'<', b'&', rest);
+            let step = found.unwrap_or(rest.len());
+            let is_tag = found.is_some_and(|at| rest.get(at) == Some(&b'<'));
+            // A reference begins another text.
+            let step = step + usize::from(found.is_some() && !is_tag);
+            let lines = count_lines(rest.get(..step).unwrap_or_default());
+            self.next_line += lines;
+            self.at += step;
+            if is_tag {
+                return Ok(true);
+            }
+            if found.is_some() {
+                length = 0;
+                continue;
+            }
+            length = length.saturating_add(step);
+            if length > limits::TOKEN {
+                return Err(self.too_long());
+            }
+            if !self.more()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Reads the next piece behind what is left; says whether there was one.
+    fn more(&mut self) -> Result<bool, ReadError> {
+        let left = self.text.split_off(self.at);
+        if left.len() > limits::TOKEN {
+            return Err(self.too_long());
+        }
+        let used = std::mem::take(&mut self.text);
+        self.at = 0;
+        let line = self.next_line;
+        let piece = self
+            .chunks
+            .next_piece(used)
+            .map_err(|error| broken_off(error, line))?;
+        let is_more = piece.is_some();
+        let piece = piece.unwrap_or_default();
+        self.text = if left.is_empty() {
+            piece
+        } else {
+            left + &piece
+        };
+        Ok(is_more)
+    }
+
+    /// As [`Self::more`], in the middle of a tag.
+    fn more_of_token(&mut self) -> Result<(), ReadError> {
+        if self.more()? {
+            Ok(())
+        } else {
+            Err(self.truncated())
+        }
+    }
+
+    /// A start tag.
+    fn start(&mut self, tag: &mut Tag) -> Result<Token, ReadError> {
+        let Ended {
+            length,
+            is_empty,
+            lines,
+        } = loop {
+            if let Some(ended) = tag.read(self.rest()) {
+                break ended;
+            }
+            self.more_of_token()?;
+        };
+        if self.open.len() >= limits::DEPTH {
+            return Err(self.malformed("elements are nested too deeply"));
+        }
+        self.at += length;
+        self.next_line += lines;
+        if tag.controls > 0 {
+            self.controls.add(tag.controls, self.line);
+        }
+        if is_empty {
+            return Ok(Token::Empty);
+        }
+        self.open.push(self.names.len());
+        self.names.push_str(tag.name());
+        Ok(Token::Open)
+    }
+
+    /// An end tag.
+    fn close(&mut self) -> Result<Token, ReadError> {
+        let end = loop {
+            if let Some(end) = end_of_tag(self.rest().as_bytes()) {
+                break end;
+            }
+            self.more_of_token()?;
+        };
+        let tag = self.rest().get(..end).unwrap_or_default();
+        let name = tag.get(2..).unwrap_or_default().trim_ascii_end();
+        let open = self.open.last().copied();
+        if open.and_then(|at| self.names.get(at..)) != Some(name) {
+            return Err(self.malformed("an element ends that is not the open one"));
+        }
+        self.next_line += count_lines(tag.as_bytes());
+        self.open.pop();
+        self.names.truncate(open.unwrap_or_default());
+        self.at += end + 1;
+        Ok(Token::Close)
+    }
+
+    /// `<!-- -->`, `<![CDATA[ ]]>`, `<!DOCTYPE >`.
+    fn step_over_markup(&mut self) -> Result<(), ReadError> {
+        loop {
+            let rest = self.rest();
+            if rest.starts_with("<!--") {
+                return self.step_over("-->", 4);
+            }
+            if rest.starts_with("<![CDATA[") {
+                return self.step_over("]]>", 9);
+            }
+            if rest.len() >= 9 {
+                let is_type = rest
+                    .get(..9)
+                    .is_some_and(|head| head.eq_ignore_ascii_case("<!DOCTYPE"));
+                return if is_type {
+                    self.step_over(">", 9)
+                } else {
+                    Err(self.malformed("markup that is not known"))
+                };
+            }
+            self.more_of_token()?;
+        }
+    }
+
+    /// Steps over a token that ends so, at the earliest so many bytes behind its beginning.
+    fn step_over(&mut self, end: &str, from: usize) -> Result<(), ReadError> {
+        let length = loop {
+            let rest = self.rest().as_bytes();
+            let behind = rest.get(from..).unwrap_or_default();
+            if let Some(at) = memmem::find(behind, end.as_bytes()) {
+                break from + at + end.len();
+            }
+            self.more_of_token()?;
+        };
+        let token = self.rest().as_bytes().get(..length).unwrap_or_default();
+        self.next_line += count_lines(token);
+        self.at += length;
+        Ok(())
     }
 
     /// Steps over all that the element holds whose start tag was read last.
     pub(super) fn skip_children(&mut self, tag: &mut Tag) -> Result<(), ReadError> {
-        let outside = self.depth.saturating_sub(1);
-        while self.depth > outside {
+        let outside = self.open.len().saturating_sub(1);
+        while self.open.len() > outside {
             if self.next(tag)? == Token::End {
                 return Err(self.truncated());
             }
@@ -125,35 +252,39 @@ impl Tokens {
         }
     }
 
+    fn malformed(&self, reason: &'static str) -> ReadError {
+        ReadError::Malformed {
+            line: self.line,
+            reason: reason.into(),
+        }
+    }
+
+    fn too_long(&self) -> ReadError {
+        ReadError::Malformed {
+            line: self.next_line,
+            reason: "an element is too long".into(),
+        }
+    }
+
     /// Reads what stands behind the root, so that the checksum of the archive is looked at, and
     /// says what was cleaned in the whole file, and on which line text stands behind the root.
     pub(super) fn finish(mut self) -> Result<(Cleaned, Option<u64>), ReadError> {
         let mut behind = None;
         let mut line = self.next_line;
-        let (rest, chunks) = self.xml.get_mut().get_mut();
-        let left = rest.fill_buf().unwrap_or_default();
-        if let Some(at) = first_visible(left) {
-            behind = Some(line + count_lines(left.get(..at).unwrap_or_default()));
-        }
-        line += count_lines(left);
+        let mut piece = self.text.split_off(self.at);
         loop {
-            chunks.begin_token();
-            let piece = match chunks.fill_buf() {
-                Ok([]) => break,
-                Ok(piece) => piece,
-                Err(error) => {
-                    let error = chunks.take_failure().unwrap_or(error);
-                    return Err(broken_off(error, line));
-                }
-            };
-            if let (None, Some(at)) = (behind, first_visible(piece)) {
-                behind = Some(line + count_lines(piece.get(..at).unwrap_or_default()));
+            let bytes = piece.as_bytes();
+            if let (None, Some(at)) = (behind, first_visible(bytes)) {
+                behind = Some(line + count_lines(bytes.get(..at).unwrap_or_default()));
             }
-            line += count_lines(piece);
-            let length = piece.len();
-            chunks.consume(length);
+            line += count_lines(bytes);
+            match self.chunks.next_piece(piece) {
+                Ok(Some(next)) => piece = next,
+                Ok(None) => break,
+                Err(error) => return Err(broken_off(error, line)),
+            }
         }
-        let mut cleaned = chunks.cleaned().unwrap_or_default();
+        let mut cleaned = self.chunks.cleaned().unwrap_or_default();
         if self.controls.count > 0 {
             let first = match cleaned.controls.line {
                 0 => self.controls.line,
@@ -163,32 +294,6 @@ impl Tokens {
             cleaned.controls.line = first;
         }
         Ok((cleaned, behind))
-    }
-
-    fn failed(&mut self, error: &Error) -> ReadError {
-        let line = self.next_line;
-        let (_, chunks) = self.xml.get_mut().get_mut();
-        if let Some(failure) = chunks.take_failure() {
-            return broken_off(failure, line);
-        }
-        let reason = match error {
-            _ if chunks.is_over_limit() => "an element is too long",
-            Error::Syntax(quick_xml::errors::SyntaxError::InvalidBangMarkup)
-                if chunks.cleaned().is_none() =>
-            {
-                "markup that is not known"
-            }
-            Error::Syntax(_) => return ReadError::Truncated { line },
-            Error::IllFormed(_) => "an element ends that is not the open one",
-            Error::Io(error) => {
-                return ReadError::Read(std::io::Error::new(error.kind(), error.to_string()));
-            }
-            _ => "this is not XML",
-        };
-        ReadError::Malformed {
-            line,
-            reason: reason.into(),
-        }
     }
 }
 
