@@ -17,6 +17,10 @@ use super::{
 /// `HsHd`: tells our files from any other SQLite database.
 pub(super) const APPLICATION_ID: i64 = 0x4873_4864;
 
+/// Size of a page of a new file, twice the usual one: half as many calls write pages into the log and move
+/// them from there into the file.
+const PAGE_BYTES: i64 = 8 * 1024;
+
 /// How long a connection waits for another one that writes.
 pub(super) const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(1);
 
@@ -51,6 +55,7 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     let found = version(connection)?;
     if found < VERSION {
         if found == 0 {
+            connection.pragma_update(None, "page_size", PAGE_BYTES)?;
             connection.pragma_update(None, "journal_mode", "wal")?;
         }
         connection.busy_timeout(BUSY_TIMEOUT)?;

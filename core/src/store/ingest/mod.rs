@@ -16,6 +16,7 @@ mod failed;
 mod met;
 mod names;
 mod options;
+mod pending;
 mod pipeline;
 mod prune;
 mod returning;
@@ -111,6 +112,7 @@ impl<'t> Ingest<'t> {
                     origin,
                     line,
                 } => {
+                    self.samples.flush(&mut self.names)?;
                     let origin_id = self.names.origin(&origin)?;
                     let place = Place {
                         key,
@@ -129,6 +131,7 @@ impl<'t> Ingest<'t> {
                     self.workouts.take(workout, key, &mut self.names, seq)?;
                 }
                 Keyed::Correlation(correlation, key, member_keys) => {
+                    self.samples.flush(&mut self.names)?;
                     let mut members = Vec::with_capacity(member_keys.len());
                     for (sample, key) in correlation.members.iter().zip(member_keys) {
                         let (kind_id, id) = self.samples.member(sample, key, &mut self.names)?;
@@ -228,6 +231,7 @@ impl<'t> Ingest<'t> {
         if options.prune.is_some() {
             self.check_prune()?;
         }
+        self.samples.flush(&mut self.names)?;
         self.samples.settle(&mut self.names)?;
         self.workouts
             .settle(&mut self.names, &mut self.samples.seq)?;

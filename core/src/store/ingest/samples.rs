@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, params};
 use super::{
     met::Met,
     names::Names,
+    pending::{Number, TOGETHER, insert_many},
     row::{Row, Stored, half, row_of, stored},
 };
 use crate::{
@@ -57,7 +58,12 @@ pub(super) struct Samples<'t> {
     pub(super) parked: bool,
     /// Records for which no ordinal was left.
     pub(super) beyond: u64,
+    /// Records that are probably new, and wait to be inserted together.
+    pub(super) pending: Vec<Row>,
+    /// Numbers that were given out and not taken.
+    pub(super) spare: Vec<Number>,
     insert: Statement<'t>,
+    pub(super) insert_many: Statement<'t>,
     pub(super) find: Statement<'t>,
     chain: Statement<'t>,
 }
@@ -96,7 +102,10 @@ impl<'t> Samples<'t> {
             expects_known: false,
             parked: false,
             beyond: 0,
+            pending: Vec::with_capacity(TOGETHER),
+            spare: Vec::new(),
             insert: connection.prepare(INSERT)?,
+            insert_many: connection.prepare(&insert_many(origin_id, format_id))?,
             find: connection.prepare(FIND)?,
             chain: connection.prepare(CHAIN_OF)?,
         })
@@ -111,17 +120,24 @@ impl<'t> Samples<'t> {
     ) -> rusqlite::Result<()> {
         self.counts.read += 1;
         let row = row_of(sample, key, self.origin_id, names)?;
-        if !self.expects_known && self.insert(&row, 0)? {
+        if self.expects_known {
+            return self.take_known(&row, names);
+        }
+        self.pending.push(row);
+        if self.pending.len() < TOGETHER {
             return Ok(());
         }
+        self.flush(names)
+    }
+
+    /// Takes one record that is there already, as it seems.
+    pub(super) fn take_known(&mut self, row: &Row, names: &mut Names<'_>) -> rusqlite::Result<()> {
         let first = self
             .find
-            .query_row(params![row.kind_id, row.start_ms, key.id(0)], |found| {
-                stored(found)
-            })
+            .query_row(params![row.kind_id, row.start_ms, row.key.id(0)], stored)
             .optional()?;
         match first {
-            None if self.insert(&row, 0)? => {
+            None if self.insert(row, 0)? => {
                 self.expects_known = false;
                 return Ok(());
             }
@@ -135,7 +151,7 @@ impl<'t> Samples<'t> {
             }
             Some(_) | None => {}
         }
-        self.take_among(&row, names)
+        self.take_among(row, names)
     }
 
     /// The id of the stored sample that a correlation means.
@@ -200,13 +216,14 @@ impl<'t> Samples<'t> {
     /// Says whether the place was free.
     pub(super) fn insert(&mut self, row: &Row, ordinal: u32) -> rusqlite::Result<bool> {
         let content = &row.content;
+        let number = self.number();
         let inserted = self.insert.execute(params![
             row.kind_id,
             row.start_ms,
             row.key.id(ordinal),
             row.end_ms,
-            self.rows + 1,
-            self.seq + 1,
+            number.row,
+            number.seq,
             row.origin_id,
             row.source_id,
             content.unit_id,
@@ -220,17 +237,10 @@ impl<'t> Samples<'t> {
             self.format_id,
         ])?;
         if inserted == 0 {
+            self.give_back(number);
             return Ok(false);
         }
-        self.rows += 1;
-        self.seq += 1;
-        self.met.insert(self.rows);
-        self.counts.new += 1;
-        let added = self.added.entry((row.kind_id, row.origin_id)).or_default();
-        added.samples += 1;
-        added.longest_ms = added
-            .longest_ms
-            .max(row.end_ms.saturating_sub(row.start_ms));
+        self.inserted(row, number);
         Ok(true)
     }
 
