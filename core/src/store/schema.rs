@@ -21,6 +21,10 @@ pub(super) const APPLICATION_ID: i64 = 0x4873_4864;
 /// them from there into the file.
 const PAGE_BYTES: i64 = 8 * 1024;
 
+/// In a file with a log, a page is written once a transaction, so that NORMAL loses at most whole imports
+/// when the power fails, and never damages the file.
+const SYNCHRONOUS: &str = "NORMAL";
+
 /// How long a connection waits for another one that writes.
 pub(super) const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(1);
 
@@ -58,6 +62,7 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
             connection.pragma_update(None, "page_size", PAGE_BYTES)?;
             connection.pragma_update(None, "journal_mode", "wal")?;
         }
+        connection.pragma_update(None, "synchronous", SYNCHRONOUS)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have been faster.
@@ -72,11 +77,9 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         // The tables stand in the file itself, so that emptying the log never needs room.
         empty_log(connection)?;
     }
-    // A page is written once a transaction, so that NORMAL loses at most whole imports when the
-    // power fails, and never damages the file.
+    connection.pragma_update(None, "synchronous", SYNCHRONOUS)?;
     connection.execute_batch(
-        "PRAGMA synchronous = NORMAL;
-         PRAGMA foreign_keys = ON;
+        "PRAGMA foreign_keys = ON;
          PRAGMA cache_size = -8192;
          PRAGMA trusted_schema = OFF;
          PRAGMA wal_autocheckpoint = 1000;

@@ -278,7 +278,10 @@ impl ElementReader<'_, '_> {
         Ok(Frame {
             start_ms,
             end_ms,
-            created_ms: created.and_then(date::parse),
+            created_ms: match created {
+                Some(text) if Some(text) == end => Some(end_ms),
+                _ => created.and_then(date::parse),
+            },
             provenance: self.writers.find(name.unwrap_or_default(), version, device),
         })
     }

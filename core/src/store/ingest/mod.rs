@@ -13,6 +13,7 @@ mod chain;
 mod correlations;
 mod documents;
 mod failed;
+mod known;
 mod met;
 mod names;
 mod options;
@@ -101,10 +102,16 @@ impl<'t> Ingest<'t> {
         })
     }
 
-    fn take(&mut self, batch: Vec<Keyed>) -> Result<(), StoreError> {
+    /// Takes a batch; leaves what has to be freed.
+    fn take(&mut self, batch: &mut [Keyed]) -> Result<(), StoreError> {
         for keyed in batch {
-            match keyed {
-                Keyed::Sample(sample, key) => self.samples.take(&sample, key, &mut self.names)?,
+            if let Keyed::Sample(sample, key, metadata) = keyed {
+                let described = (&**sample, metadata.as_deref());
+                self.samples.take(described, *key, &mut self.names)?;
+                continue;
+            }
+            match std::mem::replace(keyed, Keyed::Taken) {
+                Keyed::Sample(..) | Keyed::Taken => {}
                 Keyed::Returning {
                     sample,
                     key,

@@ -21,8 +21,8 @@ pub(super) struct Names<'t> {
     units: Cache<Arc<str>>,
     categories: Cache<Arc<str>>,
     writers: Cache<Arc<Provenance>, (i64, Option<i64>)>,
-    tolerances: HashMap<u64, i64>,
-    halves: HashMap<i64, f64>,
+    tolerances: Cache<u64>,
+    halves: Cache<i64, f64>,
     shared: HashMap<String, i64>,
     shared_rows: i64,
 }
@@ -43,8 +43,8 @@ impl<'t> Names<'t> {
             units: Cache::default(),
             categories: Cache::default(),
             writers: Cache::default(),
-            tolerances: HashMap::new(),
-            halves: HashMap::new(),
+            tolerances: Cache::default(),
+            halves: Cache::default(),
             shared,
             shared_rows,
         })
@@ -139,42 +139,38 @@ impl<'t> Names<'t> {
     }
 
     pub(super) fn tolerance(&mut self, half: f64) -> rusqlite::Result<i64> {
-        if let Some(id) = self.tolerances.get(&half.to_bits()) {
-            return Ok(*id);
-        }
-        if self.tolerances.len() >= CACHE {
-            self.tolerances.clear();
-        }
-        self.connection.execute(
-            "INSERT INTO tolerance (half) VALUES (?1) ON CONFLICT DO NOTHING",
-            [half],
-        )?;
-        let id = self.connection.query_row(
-            "SELECT id FROM tolerance WHERE half = ?1",
-            [half],
-            |row| row.get(0),
-        )?;
-        self.tolerances.insert(half.to_bits(), id);
-        Ok(id)
+        let connection = self.connection;
+        let bits = half.to_bits();
+        self.tolerances.find(
+            &bits,
+            |known| *known == bits,
+            || {
+                connection.execute(
+                    "INSERT INTO tolerance (half) VALUES (?1) ON CONFLICT DO NOTHING",
+                    [half],
+                )?;
+                connection.query_row("SELECT id FROM tolerance WHERE half = ?1", [half], |row| {
+                    row.get(0)
+                })
+            },
+        )
     }
 
     /// The other way round: what a stored number stands for.
     pub(super) fn half(&mut self, id: i64) -> rusqlite::Result<f64> {
-        if let Some(half) = self.halves.get(&id) {
-            return Ok(*half);
-        }
-        if self.halves.len() >= CACHE {
-            self.halves.clear();
-        }
-        let half = self
-            .connection
-            .query_row("SELECT half FROM tolerance WHERE id = ?1", [id], |row| {
-                row.get(0)
-            })
-            .optional()?
-            .unwrap_or_default();
-        self.halves.insert(id, half);
-        Ok(half)
+        let connection = self.connection;
+        self.halves.find(
+            &id,
+            |known| *known == id,
+            || {
+                let half = connection
+                    .query_row("SELECT half FROM tolerance WHERE id = ?1", [id], |row| {
+                        row.get(0)
+                    })
+                    .optional()?;
+                Ok(half.unwrap_or_default())
+            },
+        )
     }
 
     /// Number of a text that many records share; `None` if the record keeps it itself.

@@ -68,7 +68,9 @@ impl Samples<'_> {
     /// Takes what waits.
     pub(super) fn flush(&mut self, names: &mut Names<'_>) -> rusqlite::Result<()> {
         let mut rows = mem::take(&mut self.pending);
-        if rows.len() < TOGETHER {
+        if self.expects_known {
+            self.meet_together(&rows, names)?;
+        } else if rows.len() < TOGETHER {
             for row in &rows {
                 if !self.insert(row, 0)? {
                     self.take_known(row, names)?;

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
     sync::{
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
     },
 };
 
@@ -48,7 +48,8 @@ pub(super) fn recognize_folder(
 
 /// An item with its key, which costs a hash and is made where there is time for it.
 pub(super) enum Keyed {
-    Sample(Box<Sample>, Key),
+    /// With its metadata as JSON.
+    Sample(Box<Sample>, Key, Option<String>),
     Returning {
         sample: Box<Sample>,
         key: Key,
@@ -67,6 +68,8 @@ pub(super) enum Keyed {
         count: u64,
         reason: Cow<'static, str>,
     },
+    /// It was taken out.
+    Taken,
 }
 
 /// In whose name keys are made.
@@ -85,7 +88,8 @@ impl Keyed {
         match item {
             Item::Sample(sample) => {
                 let key = keys.of_sample(&sample);
-                Self::Sample(sample, key)
+                let metadata = sample.metadata.to_json();
+                Self::Sample(sample, key, metadata)
             }
             Item::Returning(row) => {
                 let Returning {
@@ -192,15 +196,19 @@ fn of(metadata: &Metadata) -> usize {
 }
 
 /// Reads in a thread of its own; `take` writes here.
+///
+/// What was written goes back and is freed where it was made: memory and counters of references then
+/// stay with one core.
 pub(super) fn run(
     mut keying: Keying,
     read: impl FnOnce(&mut Sink<'_>) -> Result<(), ReadError> + Send,
-    mut take: impl FnMut(Vec<Keyed>) -> Result<(), StoreError>,
+    mut take: impl FnMut(&mut [Keyed]) -> Result<(), StoreError>,
 ) -> Result<(), ImportFailed> {
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BATCHES_WAITING);
-        let reading = scope.spawn(move || send(&mut keying, read, &sender));
-        let written = write(&receiver, &mut take);
+        let (used, free) = channel();
+        let reading = scope.spawn(move || send(&mut keying, read, &sender, &free));
+        let written = write(&receiver, &used, &mut take);
         // A reader that still sends gets to know that nobody listens.
         drop(receiver);
         let read = reading.join();
@@ -218,6 +226,7 @@ fn send(
     keying: &mut Keying,
     read: impl FnOnce(&mut Sink<'_>) -> Result<(), ReadError>,
     sender: &SyncSender<Vec<Keyed>>,
+    free: &Receiver<Vec<Keyed>>,
 ) -> Result<(), ReadError> {
     let mut batch = Vec::with_capacity(BATCH);
     let mut weight = 0;
@@ -228,7 +237,11 @@ fn send(
             return Ok(());
         }
         weight = 0;
-        let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+        let mut next = free
+            .try_recv()
+            .unwrap_or_else(|_| Vec::with_capacity(BATCH));
+        next.clear();
+        let full = std::mem::replace(&mut batch, next);
         sender.send(full).map_err(|_| Stopped)
     });
     // What came before an error counts, too: it may be kept.
@@ -238,10 +251,13 @@ fn send(
 
 fn write(
     receiver: &Receiver<Vec<Keyed>>,
-    take: &mut impl FnMut(Vec<Keyed>) -> Result<(), StoreError>,
+    used: &Sender<Vec<Keyed>>,
+    take: &mut impl FnMut(&mut [Keyed]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    for batch in receiver {
-        take(batch)?;
+    for mut batch in receiver {
+        take(&mut batch)?;
+        // The reader may be through already.
+        drop(used.send(batch));
     }
     Ok(())
 }

@@ -34,7 +34,8 @@ impl Samples<'_> {
             ordinal,
             origin_id,
         } = place;
-        let row = row_of(sample, key, origin_id, names)?;
+        let metadata = sample.metadata.to_json();
+        let row = row_of((sample, metadata.as_deref()), key, origin_id, names)?;
         let Some(ordinal) = ordinal else {
             self.counts.read += 1;
             self.take_among(&row, names)?;

@@ -66,15 +66,17 @@ pub(super) struct Stored {
     pub(super) content: Content,
 }
 
+/// A record with its metadata as JSON.
+pub(super) type Described<'a> = (&'a Sample, Option<&'a str>);
+
 pub(super) fn row_of(
-    sample: &Sample,
+    (sample, text): Described<'_>,
     key: Key,
     origin_id: i64,
     names: &mut Names<'_>,
 ) -> rusqlite::Result<Row> {
     let (source_id, device_id) = names.writer(&sample.provenance)?;
-    let text = sample.metadata.to_json();
-    let metadata_id = match &text {
+    let metadata_id = match text {
         Some(text) => names.metadata(text)?,
         None => None,
     };
@@ -105,7 +107,7 @@ pub(super) fn row_of(
         device_id,
         created_ms: sample.created_ms,
         metadata_id,
-        metadata: if metadata_id.is_some() { None } else { text },
+        metadata: text.filter(|_| metadata_id.is_none()).map(str::to_owned),
         content,
     })
 }

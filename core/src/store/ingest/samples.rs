@@ -11,10 +11,11 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
 use super::{
+    known::{LOOKED_AT, WITHIN},
     met::Met,
     names::Names,
     pending::{Number, TOGETHER, insert_many},
-    row::{Row, Stored, half, row_of, stored},
+    row::{Described, Row, Stored, half, row_of, stored},
 };
 use crate::{
     identity::{self, Id, Key, MAX_ORDINAL},
@@ -54,17 +55,18 @@ pub(super) struct Samples<'t> {
     pub(super) added: HashMap<(i64, i64), Added>,
     pub(super) met: Met,
     /// The last record was there already: look before inserting.
-    expects_known: bool,
+    pub(super) expects_known: bool,
     pub(super) parked: bool,
     /// Records for which no ordinal was left.
     pub(super) beyond: u64,
-    /// Records that are probably new, and wait to be inserted together.
+    /// Records that wait to be looked for or inserted together.
     pub(super) pending: Vec<Row>,
     /// Numbers that were given out and not taken.
     pub(super) spare: Vec<Number>,
     insert: Statement<'t>,
     pub(super) insert_many: Statement<'t>,
     pub(super) find: Statement<'t>,
+    pub(super) within: Statement<'t>,
     chain: Statement<'t>,
 }
 
@@ -107,6 +109,7 @@ impl<'t> Samples<'t> {
             insert: connection.prepare(INSERT)?,
             insert_many: connection.prepare(&insert_many(origin_id, format_id))?,
             find: connection.prepare(FIND)?,
+            within: connection.prepare(WITHIN)?,
             chain: connection.prepare(CHAIN_OF)?,
         })
     }
@@ -114,17 +117,19 @@ impl<'t> Samples<'t> {
     /// Takes one record.
     pub(super) fn take(
         &mut self,
-        sample: &Sample,
+        described: Described<'_>,
         key: Key,
         names: &mut Names<'_>,
     ) -> rusqlite::Result<()> {
         self.counts.read += 1;
-        let row = row_of(sample, key, self.origin_id, names)?;
-        if self.expects_known {
-            return self.take_known(&row, names);
-        }
+        let row = row_of(described, key, self.origin_id, names)?;
         self.pending.push(row);
-        if self.pending.len() < TOGETHER {
+        let enough = if self.expects_known {
+            LOOKED_AT
+        } else {
+            TOGETHER
+        };
+        if self.pending.len() < enough {
             return Ok(());
         }
         self.flush(names)
@@ -161,7 +166,9 @@ impl<'t> Samples<'t> {
         key: Key,
         names: &mut Names<'_>,
     ) -> rusqlite::Result<(i64, Id)> {
-        let row = row_of(sample, key, self.origin_id, names)?;
+        let metadata = sample.metadata.to_json();
+        let described = (sample, metadata.as_deref());
+        let row = row_of(described, key, self.origin_id, names)?;
         let chain = self.chain(&row, CHAIN, names)?;
         let equal = chain
             .iter()

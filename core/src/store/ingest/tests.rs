@@ -38,11 +38,11 @@ fn write_with(
         keys: Keys::new(origin.into()),
         keep_origins: false,
     };
-    let batch = items
+    let mut batch: Vec<_> = items
         .into_iter()
         .map(|item| Keyed::new(&mut keying, item))
         .collect();
-    ingest.take(batch).unwrap();
+    ingest.take(&mut batch).unwrap();
     let imported = ingest.finish(options).unwrap();
     transaction.commit().unwrap();
     imported
