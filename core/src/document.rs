@@ -24,6 +24,8 @@ pub enum Noun {
     ClinicalRecord,
     /// A single-lead electrocardiogram; its series is the voltage.
     Ecg,
+    /// A dose of a medication: what, when, taken or not.
+    Medication,
     /// Where a workout went; its series are the points.
     Route,
     /// A mood.
@@ -40,6 +42,7 @@ impl Noun {
         Self::Characteristics,
         Self::ClinicalRecord,
         Self::Ecg,
+        Self::Medication,
         Self::Route,
         Self::StateOfMind,
         Self::VisionPrescription,
@@ -53,6 +56,7 @@ impl Noun {
             Self::Characteristics => "characteristics",
             Self::ClinicalRecord => "clinicalRecord",
             Self::Ecg => "ecg",
+            Self::Medication => "medication",
             Self::Route => "route",
             Self::StateOfMind => "stateOfMind",
             Self::VisionPrescription => "visionPrescription",
@@ -67,6 +71,7 @@ impl Noun {
             Self::Characteristics => "personal details",
             Self::ClinicalRecord => "clinical records",
             Self::Ecg => "electrocardiograms",
+            Self::Medication => "medications",
             Self::Route => "workout routes",
             Self::StateOfMind => "states of mind",
             Self::VisionPrescription => "vision prescriptions",

@@ -24,7 +24,15 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         "activeEnergyBurned":{"qty":226.2,"units":"kJ"},"stepCount":[{"qty":9}],
         "route":[{"latitude":38.9,"longitude":-77.0,"timestamp":"2021-12-24 08:04:45 +0800"}]}],
         "stateOfMind":[{}],"ecg":null}}"#;
+    const EVENTS: &str = r#"{"data":{"ecg":[{"start":"2024-09-21 7:57:00 AM +1000","end":"2024-09-21 07:57:30 +1000",
+        "classification":"Sinus Rhythm","samplingFrequency":512,"voltageMeasurements":[{"voltage":-265.8,"units":"mcV"}]}],
+        "stateOfMind":[{"id":"A","start":"2024-09-21 07:57:00 +1000","labels":["calm"],"valence":0.25,"metadata":{"a":"b"}}],
+        "medications":[{"displayText":"A","start":"2024-09-21 07:57:00 +1000","codings":[{"code":"1","system":"x"}]}],
+        "symptoms":[{"start":"2024-09-21 07:57:00 +1000","name":"Headache","severity":"Mild"}],
+        "cycleTracking":[{"start":"2024-09-21 07:57:00 +1000","name":"Menstruation","value":"Heavy"}],
+        "heartRateNotifications":[{"start":"2024-09-21 07:57:00 +1000","threshold":120,"heartRate":[{"hr":130}]}]}}"#;
     vec![
+        ("events", EVENTS.into()),
         ("metrics", METRICS.into()),
         ("sleep", SLEEP.into()),
         ("workout", WORKOUT.into()),

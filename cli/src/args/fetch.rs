@@ -205,6 +205,8 @@ pub(crate) enum What {
     Audiograms,
     /// FHIR resources of clinics
     Clinical,
+    /// Doses of medications
+    Medications,
     /// States of mind
     Moods,
     /// Prescriptions of glasses
@@ -223,6 +225,7 @@ impl What {
             Self::Correlations => Some(Collection::Correlations),
             Self::Audiograms => Some(Collection::Audiograms),
             Self::Clinical => Some(Collection::Clinical),
+            Self::Medications => Some(Collection::Medications),
             Self::Moods => Some(Collection::Moods),
             Self::Prescriptions => Some(Collection::Prescriptions),
         }

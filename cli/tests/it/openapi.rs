@@ -32,6 +32,7 @@ const NOT_IN_DEMO: &[Collection] = &[
     Collection::Audiograms,
     Collection::Clinical,
     Collection::Ecg,
+    Collection::Medications,
     Collection::Moods,
     Collection::Prescriptions,
 ];

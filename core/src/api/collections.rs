@@ -23,6 +23,8 @@ pub enum Collection {
     Correlations,
     /// Electrocardiograms with their voltages: [`DocumentRecord`].
     Ecg,
+    /// Doses of medications: [`DocumentRecord`].
+    Medications,
     /// States of mind: [`DocumentRecord`].
     Moods,
     /// Prescriptions of glasses: [`DocumentRecord`].
@@ -41,6 +43,7 @@ impl Collection {
         Self::Clinical,
         Self::Correlations,
         Self::Ecg,
+        Self::Medications,
         Self::Moods,
         Self::Prescriptions,
         Self::Routes,
@@ -58,6 +61,7 @@ impl Collection {
             Self::Clinical => "clinical",
             Self::Correlations => "correlations",
             Self::Ecg => "ecg",
+            Self::Medications => "medications",
             Self::Moods => "moods",
             Self::Prescriptions => "prescriptions",
             Self::Routes => "routes",
@@ -73,6 +77,7 @@ impl Collection {
             Self::Clinical => "/api/v1/clinical",
             Self::Correlations => "/api/v1/correlations",
             Self::Ecg => "/api/v1/ecg",
+            Self::Medications => "/api/v1/medications",
             Self::Moods => "/api/v1/moods",
             Self::Prescriptions => "/api/v1/prescriptions",
             Self::Routes => "/api/v1/routes",
@@ -93,6 +98,7 @@ impl Collection {
             Self::Audiograms => Some(Noun::Audiogram),
             Self::Clinical => Some(Noun::ClinicalRecord),
             Self::Ecg => Some(Noun::Ecg),
+            Self::Medications => Some(Noun::Medication),
             Self::Moods => Some(Noun::StateOfMind),
             Self::Prescriptions => Some(Noun::VisionPrescription),
             Self::Routes => Some(Noun::Route),

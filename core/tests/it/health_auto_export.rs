@@ -343,7 +343,7 @@ fn what_is_not_kept_is_named() {
             (2, "points without a date that is one"),
             (1, "points without a number"),
             (1, "unknown type, kept as `novelty`"),
-            (2, "states of mind (not kept from this format yet)"),
+            (2, "events without a date that is one"),
             (1, "unknown section `gadgets`"),
         ]
     );

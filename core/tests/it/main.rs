@@ -15,6 +15,7 @@ mod export;
 mod fixtures;
 mod generated;
 mod health_auto_export;
+mod health_auto_export_events;
 mod health_connect;
 mod identity;
 mod import;

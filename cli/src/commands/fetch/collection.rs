@@ -274,6 +274,7 @@ const fn nouns(collection: Collection) -> (&'static str, &'static str) {
         Collection::Clinical => ("clinical record", "clinical records"),
         Collection::Correlations => ("correlation", "correlations"),
         Collection::Ecg => ("electrocardiogram", "electrocardiograms"),
+        Collection::Medications => ("dose of a medication", "doses of medications"),
         Collection::Moods => ("state of mind", "states of mind"),
         Collection::Prescriptions => ("prescription", "prescriptions"),
         Collection::Routes => ("route", "routes"),

@@ -50,6 +50,7 @@ impl Table {
             Collection::Workouts => Some(Self::Workouts),
             Collection::Audiograms
             | Collection::Clinical
+            | Collection::Medications
             | Collection::Moods
             | Collection::Prescriptions => None,
         }

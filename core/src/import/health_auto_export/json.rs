@@ -156,17 +156,6 @@ impl<'de, M: Elements> Visitor<'de> for Array<'_, M> {
     }
 }
 
-/// How many elements an array has.
-pub(super) struct Count(pub(super) u64);
-
-impl Elements for Count {
-    fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
-        let found = list.next_element::<IgnoredAny>()?.is_some();
-        self.0 += u64::from(found);
-        Ok(found)
-    }
-}
-
 /// A value that is neither array nor object.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar {

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! first walk:  names, units, dates of the metrics ─► how long the app's sums are
-//! second walk: points ─► samples, nights, workouts with routes
+//! second walk: points ─► samples, nights, workouts with routes, moods, doses, events
 //! ```
 //!
 //! A metric may name itself behind its data, so the file is read twice; memory is that of one
 //! point, or of one workout. What becomes of sums and means stands in [`metric`].
 
+mod categories;
+mod ecg;
+mod events;
 mod json;
 mod measure;
 mod metric;
@@ -15,6 +18,7 @@ mod moment;
 mod names;
 mod route;
 mod survey;
+mod tree;
 mod workout;
 
 use std::{cell::Cell, rc::Rc};
@@ -22,9 +26,12 @@ use std::{cell::Cell, rc::Rc};
 use serde::de::{DeserializeSeed as _, Error, IgnoredAny, MapAccess, SeqAccess};
 
 use self::{
-    json::{Array, Count, Elements, Fields, Guarded, Members, Object, failed},
+    ecg::EcgReader,
+    events::Section,
+    json::{Array, Elements, Fields, Guarded, Members, Object, failed},
     metric::Metric,
     survey::{Head, Survey},
+    tree::Tree,
     workout::WorkoutReader,
 };
 use super::{Importer, Item, ReadError, Sink, Source, head, provenance::Writers};
@@ -49,11 +56,7 @@ impl Importer for HealthAutoExport {
         let head = head(source, HEAD)?;
         let begins = head.trim_ascii_start().starts_with(b"{");
         let has = |needle: &[u8]| head.windows(needle.len()).any(|window| window == needle);
-        Ok(begins
-            && has(b"\"data\"")
-            && SECTIONS
-                .iter()
-                .any(|(name, _)| has(quoted(name).as_bytes())))
+        Ok(begins && has(b"\"data\"") && SECTIONS.iter().any(|name| has(quoted(name).as_bytes())))
     }
 
     fn read(&self, source: &mut dyn Source, sink: &mut Sink<'_>) -> Result<(), ReadError> {
@@ -104,22 +107,16 @@ fn parse<M: Members>(
         .map_err(|error| failed(&error, line.get()))
 }
 
-/// What stands in a file, and what is said of what is not kept.
-const SECTIONS: &[(&str, &str)] = &[
-    ("metrics", ""),
-    ("workouts", ""),
-    ("cycleTracking", "cycle tracking (not kept yet)"),
-    ("ecg", "electrocardiograms (not kept from this format yet)"),
-    (
-        "heartRateNotifications",
-        "heart rate notifications (not kept yet)",
-    ),
-    ("medications", "medications (not kept yet)"),
-    (
-        "stateOfMind",
-        "states of mind (not kept from this format yet)",
-    ),
-    ("symptoms", "symptoms (not kept yet)"),
+/// What stands in a file.
+const SECTIONS: &[&str] = &[
+    "metrics",
+    "workouts",
+    "cycleTracking",
+    "ecg",
+    "heartRateNotifications",
+    "medications",
+    "stateOfMind",
+    "symptoms",
 ];
 
 /// The second walk.
@@ -158,6 +155,25 @@ impl Reader<'_, '_> {
             reason: reason.into(),
         })
     }
+
+    fn skip_all<E: Error>(
+        &mut self,
+        tell: impl IntoIterator<Item = (u64, &'static str)>,
+    ) -> Result<(), E> {
+        tell.into_iter()
+            .try_for_each(|(count, reason)| self.skip(count, reason))
+    }
+
+    fn events<'de, A: MapAccess<'de>>(
+        &mut self,
+        section: Section,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        map.next_value_seed(Array(&mut Events {
+            section,
+            reader: self,
+        }))
+    }
 }
 
 impl Members for Reader<'_, '_> {
@@ -166,16 +182,16 @@ impl Members for Reader<'_, '_> {
             "data" => map.next_value_seed(Object(self)),
             "metrics" => map.next_value_seed(Array(&mut Metrics(self))),
             "workouts" => map.next_value_seed(Array(&mut Workouts(self))),
+            "ecg" => map.next_value_seed(Array(&mut Ecgs(self))),
+            "stateOfMind" => self.events(Section::Moods, map),
+            "medications" => self.events(Section::Medications, map),
+            "symptoms" => self.events(Section::Symptoms, map),
+            "cycleTracking" => self.events(Section::Cycle, map),
+            "heartRateNotifications" => self.events(Section::HeartRates, map),
             _ => {
-                let reason = SECTIONS.iter().find(|(name, _)| *name == key);
-                let Some((_, reason)) = reason else {
-                    map.next_value::<IgnoredAny>()?;
-                    let name = super::limits::plain(key);
-                    return self.skip(1, format!("unknown section `{name}`"));
-                };
-                let mut count = Count(0);
-                map.next_value_seed(Array(&mut count))?;
-                self.skip(count.0, *reason)
+                map.next_value::<IgnoredAny>()?;
+                let name = super::limits::plain(key);
+                self.skip(1, format!("unknown section `{name}`"))
             }
         }
     }
@@ -250,11 +266,55 @@ impl Elements for Workouts<'_, '_, '_> {
                 for item in finished.items {
                     reader.hand_on(item)?;
                 }
-                for (count, reason) in finished.tell {
-                    reader.skip(count, reason)?;
-                }
+                reader.skip_all(finished.tell)?;
             }
             Err(reason) => reader.skip(1, reason)?,
+        }
+        Ok(true)
+    }
+}
+
+struct Ecgs<'r, 's, 'k>(&'r mut Reader<'s, 'k>);
+
+impl Elements for Ecgs<'_, '_, '_> {
+    fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
+        let mut ecg = EcgReader::default();
+        if list.next_element_seed(Object(&mut ecg))?.is_none() {
+            return Ok(false);
+        }
+        let reader = &mut *self.0;
+        match ecg.finish(&mut reader.writers) {
+            Ok((document, tell)) => {
+                reader.hand_on(Item::Document(Box::new(document)))?;
+                reader.skip_all(tell)?;
+            }
+            Err(reason) => reader.skip(1, reason)?,
+        }
+        Ok(true)
+    }
+}
+
+/// Moods, medications, symptoms and the like.
+struct Events<'r, 's, 'k> {
+    section: Section,
+    reader: &'r mut Reader<'s, 'k>,
+}
+
+impl Elements for Events<'_, '_, '_> {
+    fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
+        let mut tree = Tree::default();
+        if list.next_element_seed(Object(&mut tree))?.is_none() {
+            return Ok(false);
+        }
+        match self.section.read(&tree, &mut self.reader.writers) {
+            Ok(kept) => {
+                self.reader.hand_on(kept.item)?;
+                if let Some(remark) = kept.remark {
+                    self.reader.skip(1, remark)?;
+                }
+                self.reader.skip_all(tree.tell())?;
+            }
+            Err(reason) => self.reader.skip(1, reason)?,
         }
         Ok(true)
     }
