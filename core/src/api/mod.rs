@@ -6,7 +6,8 @@
 mod aggregates;
 mod changes;
 mod code;
-mod collections;
+mod collection;
+pub mod collections;
 mod samples;
 mod status;
 mod types;
