@@ -17,6 +17,7 @@ mod generated;
 mod health_auto_export;
 mod health_auto_export_events;
 mod health_connect;
+mod health_connect_events;
 mod identity;
 mod import;
 mod limits;

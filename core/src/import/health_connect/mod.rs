@@ -1,7 +1,7 @@
 //! The export of Android's Health Connect: a zip with `health_connect_export.db`, or that database.
 //!
 //! ```text
-//! zip ─► temporary copy ─► SQLite, read only ─► quantities, series, sleep, exercise, meals
+//! zip ─► temporary copy ─► SQLite, read only ─► quantities, events, series, sleep, exercise, meals
 //! ```
 //!
 //! SQLite reads files, not streams, so the database is copied into a private temporary file, which
@@ -13,6 +13,7 @@
 mod activities;
 mod copy;
 mod database;
+mod events;
 mod exercise;
 mod nutrition;
 mod pressure;
@@ -57,6 +58,7 @@ impl Importer for HealthConnect {
             skipped: Vec::new(),
         };
         tables::read(&mut reader)?;
+        events::read(&mut reader)?;
         series::read(&mut reader)?;
         pressure::read(&mut reader)?;
         nutrition::read(&mut reader)?;
@@ -111,6 +113,7 @@ impl Reader<'_, '_, '_> {
     fn tell_others(&mut self) -> Result<(), ReadError> {
         let known = |table: &str| {
             tables::names()
+                .chain(events::names())
                 .chain(series::names())
                 .any(|own| own == table)
                 || matches!(

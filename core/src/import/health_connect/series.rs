@@ -2,7 +2,7 @@
 
 use super::{
     Reader,
-    database::From,
+    database::{Cells, From},
     record::{self, Frame},
     tables::Measure,
 };
@@ -51,7 +51,26 @@ const SERIES: &[[&str; 6]] = &[
         "stepsCadence",
         "count/min",
     ],
+    // Differences to what the skin of that person is usually like.
+    [
+        "skin_temperature_record_table",
+        "skin_temperature_delta_table",
+        "delta",
+        "degC",
+        "skinTemperatureDelta",
+        "degC",
+    ],
 ];
+
+/// A column of the record that is kept as metadata.
+const PLACE: &str = "measurement_location";
+
+/// What the skin of a person is usually like: a number of the record, not of its child.
+const BASELINE: (&str, &str, &str) = (
+    "skin_temperature_record_table",
+    "baseline",
+    "skinTemperatureBaseline",
+);
 
 /// The tables read here, parents and children.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
@@ -74,7 +93,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_, '_>) -> Result<(), ReadError> {
             continue;
         }
         let measure = Measure::new(kind, unit, own_unit);
-        let columns = record::with(&[("c", column), ("c", "epoch_millis")]);
+        let columns = record::with(&[("c", column), ("c", "epoch_millis"), ("r", PLACE)]);
         let from = From::with_child(record, child);
         let mut read = 0_u64;
         database.rows(&from, &columns, &mut |cells| {
@@ -85,6 +104,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_, '_>) -> Result<(), ReadError> {
             let sample = Frame::read(cells, &mut reader.writers).and_then(|mut frame| {
                 let at = at.ok_or("records without a time that is one")?;
                 (frame.start_ms, frame.end_ms) = (at, at);
+                place(cells, &mut frame);
                 let value = measure.value(cells.number("c", column))?;
                 Ok(measure.sample(value, frame))
             });
@@ -95,5 +115,32 @@ pub(super) fn read(reader: &mut Reader<'_, '_, '_>) -> Result<(), ReadError> {
             reader.skip_many("numbers whose record is missing", lost);
         }
     }
-    Ok(())
+    baselines(reader)
+}
+
+fn place(cells: &Cells<'_, '_>, frame: &mut Frame) {
+    if let Some(text) = cells.text("r", PLACE) {
+        frame.metadata.entries.push((PLACE.to_owned(), text));
+    }
+}
+
+/// Not every record has one.
+fn baselines(reader: &mut Reader<'_, '_, '_>) -> Result<(), ReadError> {
+    let (table, column, kind) = BASELINE;
+    let database = reader.database;
+    if !database.has(table) {
+        return Ok(());
+    }
+    let measure = Measure::new(kind, "degC", "degC");
+    let columns = record::with(&[("r", column), ("r", PLACE)]);
+    database.rows(&From::one(table), &columns, &mut |cells| {
+        let Some(number) = cells.number("r", column) else {
+            return Ok(());
+        };
+        let sample = Frame::read(cells, &mut reader.writers).and_then(|mut frame| {
+            place(cells, &mut frame);
+            Ok(measure.sample(measure.value(Some(number))?, frame))
+        });
+        reader.hand_on(sample)
+    })
 }

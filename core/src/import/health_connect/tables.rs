@@ -66,12 +66,15 @@ const TABLES: &[Table] = &[
         "cal",
         "activeEnergyBurned",
     ),
-    of(
-        "basal_body_temperature_record_table",
-        "temperature",
-        "degC",
-        "basalBodyTemperature",
-    ),
+    Table {
+        more: &["measurement_location"],
+        ..of(
+            "basal_body_temperature_record_table",
+            "temperature",
+            "degC",
+            "basalBodyTemperature",
+        )
+    },
     own(
         "basal_metabolic_rate_record_table",
         "basal_metabolic_rate",
