@@ -5,13 +5,12 @@
 use std::io::{Read, SeekFrom};
 
 use super::{
-    Importer, ReadError, Sink, Source, head,
+    Importer, ReadError, Sink, Source,
+    guard::guarded,
+    head,
     own::{NO_METADATA, Rows},
 };
-use crate::{
-    batch::SampleBatch,
-    format::{ArrowStream, FormatError},
-};
+use crate::{batch::SampleBatch, format::ArrowStream};
 
 /// Knows what our own writer of Arrow wrote.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +31,7 @@ impl Importer for OwnArrow {
     fn recognize(&self, source: &mut dyn Source) -> Result<bool, ReadError> {
         let head = head(source, PIECE)?;
         Ok(head.starts_with(&[0xff; 4])
-            && ArrowStream::<SampleBatch>::default().push(&head).is_ok())
+            && guarded(|| ArrowStream::<SampleBatch>::default().push(&head)).is_ok())
     }
 
     fn read(&self, source: &mut dyn Source, sink: &mut Sink<'_>) -> Result<(), ReadError> {
@@ -40,13 +39,12 @@ impl Importer for OwnArrow {
         let mut stream = ArrowStream::<SampleBatch>::default();
         let mut rows = Rows::new();
         let mut line = 1;
-        let damaged = |error: FormatError| ReadError::Archive(Box::new(error));
         loop {
             let piece = piece(source)?;
             if piece.is_empty() {
                 break;
             }
-            for batch in stream.push(&piece).map_err(damaged)? {
+            for batch in guarded(|| stream.push(&piece))? {
                 if !batch.has_metadata() {
                     return Err(ReadError::Malformed {
                         line,

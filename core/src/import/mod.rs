@@ -18,6 +18,7 @@ mod apple;
 mod arrow;
 mod csv;
 mod date;
+mod guard;
 mod health_auto_export;
 mod health_connect;
 mod limits;

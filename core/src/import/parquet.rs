@@ -7,7 +7,6 @@
 use std::{
     io::{Read, SeekFrom},
     ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
@@ -15,12 +14,13 @@ use bytes::Bytes;
 use parquet::{
     DecodeResult,
     arrow::push_decoder::ParquetPushDecoderBuilder,
-    errors::ParquetError,
     file::metadata::{ParquetMetaData, ParquetMetaDataPushDecoder, RowGroupMetaData},
 };
 
 use super::{
-    Importer, ReadError, Sink, Source, head,
+    Importer, ReadError, Sink, Source,
+    guard::guarded,
+    head,
     own::{NO_METADATA, Rows},
 };
 use crate::batch::SampleBatch;
@@ -81,8 +81,7 @@ impl Importer for OwnParquet {
                     guarded(|| decoder.push_ranges(ranges, pieces))?;
                 }
                 DecodeResult::Data(batch) => {
-                    let batch = SampleBatch::new(batch)
-                        .map_err(|error| ReadError::Archive(Box::new(error)))?;
+                    let batch = guarded(|| SampleBatch::new(batch))?;
                     if !batch.has_metadata() {
                         return Err(ReadError::Malformed {
                             line,
@@ -100,7 +99,7 @@ impl Importer for OwnParquet {
 
 /// Where everything stands.
 fn footer(source: &mut dyn Source, length: u64) -> Result<ParquetMetaData, ReadError> {
-    let mut decoder = ParquetMetaDataPushDecoder::try_new(length).map_err(damaged)?;
+    let mut decoder = guarded(|| ParquetMetaDataPushDecoder::try_new(length))?;
     loop {
         match guarded(|| decoder.try_decode())? {
             DecodeResult::NeedsData(ranges) => {
@@ -133,15 +132,6 @@ fn check(metadata: &ParquetMetaData, length: u64) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// Runs a step of the decoder; one that panics was given what no writer writes. What it leaves
-/// behind is not used any more.
-fn guarded<T>(step: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ReadError> {
-    match catch_unwind(AssertUnwindSafe(step)) {
-        Ok(outcome) => outcome.map_err(damaged),
-        Err(_) => Err(ReadError::Archive("it cannot be decoded".into())),
-    }
-}
-
 fn read_all(source: &mut dyn Source, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, ReadError> {
     let wanted = ranges.iter().try_fold(0_u64, |sum, range| {
         sum.checked_add(range.end.checked_sub(range.start)?)
@@ -168,10 +158,6 @@ fn read(source: &mut dyn Source, range: &Range<u64>) -> Result<Bytes, ReadError>
     }
 }
 
-fn damaged(error: ParquetError) -> ReadError {
-    ReadError::Archive(Box::new(error))
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
@@ -184,12 +170,6 @@ mod tests {
     #[test]
     fn a_file_whose_columns_stand_nowhere_is_damaged() {
         let outcome = OwnParquet.read(&mut Cursor::new(NEGATIVE), &mut |_| Ok(()));
-        assert!(matches!(outcome, Err(ReadError::Archive(_))), "{outcome:?}");
-    }
-
-    #[test]
-    fn a_decoder_that_panics_is_a_damaged_file() {
-        let outcome = guarded(|| -> Result<(), ParquetError> { panic!("a test") });
         assert!(matches!(outcome, Err(ReadError::Archive(_))), "{outcome:?}");
     }
 }
