@@ -193,6 +193,8 @@ pub struct Body {
 impl Body {
     /// The name under which a resource stands.
     pub const RESOURCE: &'static str = "resource";
+    /// The name under which the file stands that holds the resource.
+    pub const RESOURCE_FILE: &'static str = "resourceFilePath";
     /// The name under which texts stand that follow the phone's language.
     pub const PRINTED: &'static str = "printed";
     /// The name under which stands who the person is, where that was asked for.
@@ -306,6 +308,18 @@ impl Body {
         if self.identity.is_empty() {
             self.identity = identity.unwrap_or_default();
         }
+    }
+
+    /// Whether a stored body names the same file as this one, or neither names one.
+    pub fn is_of_file_of(&self, json: &str) -> bool {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Stored {
+            resource_file_path: Option<Value>,
+        }
+
+        let stored: Stored = serde_json::from_str(json).unwrap_or_default();
+        stored.resource_file_path.as_ref() == self.get(Self::RESOURCE_FILE)
     }
 
     /// Whether a stored body says the same: numbers up to what either print could say. One that

@@ -44,6 +44,24 @@ pub(super) fn candidates(
     rows.collect()
 }
 
+/// What an incoming thing is to a stored one of its key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Likeness {
+    /// It says the same.
+    Same,
+    /// It may be what the stored one has become.
+    Changed,
+    /// It is another thing of the same time and writer.
+    Another,
+}
+
+impl Likeness {
+    /// Of things of which there is no other of the same key.
+    pub(super) fn of(is_same: bool) -> Self {
+        if is_same { Self::Same } else { Self::Changed }
+    }
+}
+
 /// Where an incoming thing belongs.
 pub(super) enum Place {
     /// It is there, and the same.
@@ -82,11 +100,11 @@ impl<T> Default for Matcher<T> {
 }
 
 impl<T> Matcher<T> {
-    /// The rule. `candidates` are the rows of the key; `equals` looks at one of them.
+    /// The rule. `candidates` are the rows of the key; `compare` looks at one of them.
     pub(super) fn place(
         &mut self,
         (key, candidates): (Key, &[Candidate]),
-        mut equals: impl FnMut(i64) -> rusqlite::Result<bool>,
+        mut compare: impl FnMut(i64) -> rusqlite::Result<Likeness>,
         at_end: bool,
     ) -> rusqlite::Result<Place> {
         let seen = candidates.get(..CHAIN).unwrap_or(candidates);
@@ -95,12 +113,15 @@ impl<T> Matcher<T> {
             if self.met.contains(row) {
                 continue;
             }
-            if equals(*row)? {
-                self.met.insert(*row);
-                self.tally.unchanged += 1;
-                return Ok(Place::Same(*row));
+            match compare(*row)? {
+                Likeness::Same => {
+                    self.met.insert(*row);
+                    self.tally.unchanged += 1;
+                    return Ok(Place::Same(*row));
+                }
+                Likeness::Changed => first = first.or(Some(*row)),
+                Likeness::Another => {}
             }
-            first = first.or(Some(*row));
         }
         Ok(match first {
             Some(_) if !at_end && self.waiting.len() < WAITING => Place::Wait,

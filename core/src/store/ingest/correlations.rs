@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::{
-    chain::{Matcher, Place, candidates},
+    chain::{Likeness, Matcher, Place, candidates},
     names::Names,
 };
 use crate::{
@@ -69,8 +69,8 @@ impl<'t> Correlations<'t> {
         let rows = candidates(self.connection, "correlation", key)?;
         let keys = keys(&resolved.members);
         let connection = self.connection;
-        let is_same = |row| Ok(member_keys(connection, row)? == keys);
-        match self.matcher.place((key, &rows), is_same, at_end)? {
+        let compare = |row| Ok(Likeness::of(member_keys(connection, row)? == keys));
+        match self.matcher.place((key, &rows), compare, at_end)? {
             Place::Same(_) | Place::Beyond => {}
             Place::Wait => self.matcher.wait(key, resolved),
             Place::Changed(row) => {

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use rusqlite::{Connection, params};
 
 use super::{
-    chain::{Matcher, Place, candidates},
+    chain::{Likeness, Matcher, Place, candidates},
     names::Names,
 };
 use crate::{
@@ -123,17 +123,22 @@ impl<'t> Documents<'t> {
     ) -> rusqlite::Result<()> {
         let connection = self.connection;
         let rows = candidates(connection, "document", key)?;
-        let is_same = |row| {
+        let compare = |row| {
             let content = content(connection, row)?;
+            let Owned { document, digest } = &owned;
             // Points that are not at hand say nothing about those that are kept.
-            Ok((owned.digest.is_none() || content.digest == owned.digest)
-                && owned
-                    .document
+            let is_same = (digest.is_none() || content.digest == *digest)
+                && document
                     .body
-                    .equals(&content.body, content.halves.as_deref()))
+                    .equals(&content.body, content.halves.as_deref());
+            Ok(if is_same || may_become(&content, document) {
+                Likeness::of(is_same)
+            } else {
+                Likeness::Another
+            })
         };
         let matcher = self.matcher(owned.document.noun);
-        let (row, is_new) = match matcher.place((key, &rows), is_same, at_end)? {
+        let (row, is_new) = match matcher.place((key, &rows), compare, at_end)? {
             Place::Same(row) => (row, false),
             Place::Beyond => return Ok(()),
             Place::Wait => {
@@ -267,6 +272,16 @@ impl<'t> Documents<'t> {
         }
         Ok(())
     }
+}
+
+/// Whether a stored document of the same key may have become this one. A clinical record without an
+/// identifier is known by its file alone: another one of the same clinic and second must not take
+/// its place, and least of all its resource.
+fn may_become(stored: &Content, document: &Document) -> bool {
+    let id = document.external_id.as_deref();
+    // Of a clinical record the identifier is the last line (`import::apple`).
+    let has_id = id.is_some_and(|id| !id.is_empty() && !id.ends_with('\n'));
+    document.noun != Noun::ClinicalRecord || has_id || document.body.is_of_file_of(&stored.body)
 }
 
 fn content(connection: &Connection, row: i64) -> rusqlite::Result<Content> {

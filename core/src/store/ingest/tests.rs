@@ -8,7 +8,7 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use super::{pipeline::Keying, *};
 use crate::{
-    document::Document,
+    document::{Body, Document},
     identity::{Id, Keys},
     import::Item,
     kind::Kind,

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::{
-    chain::{Matcher, Place, candidates},
+    chain::{Likeness, Matcher, Place, candidates},
     names::Names,
 };
 use crate::{
@@ -92,8 +92,8 @@ impl<'t> Workouts<'t> {
     ) -> rusqlite::Result<()> {
         let rows = candidates(self.connection, "workout", key)?;
         let stored = Stored(self.connection);
-        let is_same = |row| Ok(equals(&stored.content(row)?, &workout));
-        let row = match self.matcher.place((key, &rows), is_same, at_end)? {
+        let compare = |row| Ok(Likeness::of(equals(&stored.content(row)?, &workout)));
+        let row = match self.matcher.place((key, &rows), compare, at_end)? {
             Place::Same(row) => row,
             Place::Beyond => return Ok(()),
             Place::Wait => {

@@ -100,3 +100,68 @@ fn what_only_a_later_version_knows_is_not_deleted() {
         .unwrap();
     assert_eq!(left, 1);
 }
+
+fn nameless(id: &str, file: &str, resource: Option<&str>) -> Item {
+    let mut document = Document::new(Noun::ClinicalRecord, 0, 0);
+    document.external_id = Some(format!("clinic\ntype\n{id}"));
+    document.body.set(Body::RESOURCE_FILE, file);
+    if let Some(text) = resource {
+        assert!(document.body.set_resource(text));
+    }
+    item(document)
+}
+
+/// A clinic may give several records of one second no identifier.
+#[test]
+fn a_record_without_an_identifier_never_gets_the_resource_of_another() {
+    let mut store = Store::in_memory().unwrap();
+    let mut check = |items: Vec<Item>, expected, bodies: &[&str]| {
+        let imported = write(&mut store, "ana", items);
+        assert_eq!(imported.documents[&Noun::ClinicalRecord], expected);
+        let stored = documents(&store, Noun::ClinicalRecord, &Range::default());
+        let mut stored: Vec<_> = stored.into_iter().map(|document| document.body).collect();
+        stored.sort();
+        assert_eq!(stored, bodies);
+    };
+    let a = "{\"resourceFilePath\":\"a.json\",\"resource\":{\"of\":\"a\"}}";
+    let b = "{\"resourceFilePath\":\"b.json\"}";
+    check(
+        vec![nameless("", "a.json", Some("{\"of\":\"a\"}"))],
+        tally(1, 1, 0, 0),
+        &[a],
+    );
+    check(
+        vec![nameless("", "b.json", None)],
+        tally(1, 1, 0, 0),
+        &[a, b],
+    );
+    // Its own file comes later.
+    let whole = "{\"resourceFilePath\":\"b.json\",\"resource\":{\"of\":\"b\"}}";
+    check(
+        vec![
+            nameless("", "b.json", Some("{\"of\":\"b\"}")),
+            nameless("", "a.json", None),
+        ],
+        tally(2, 0, 1, 1),
+        &[a, whole],
+    );
+    // One with an identifier is the same under another file's name.
+    check(
+        vec![nameless("7", "c.json", Some("{\"of\":\"c\"}"))],
+        tally(1, 1, 0, 0),
+        &[
+            a,
+            whole,
+            "{\"resourceFilePath\":\"c.json\",\"resource\":{\"of\":\"c\"}}",
+        ],
+    );
+    check(
+        vec![nameless("7", "d.json", None)],
+        tally(1, 0, 1, 0),
+        &[
+            a,
+            whole,
+            "{\"resourceFilePath\":\"d.json\",\"resource\":{\"of\":\"c\"}}",
+        ],
+    );
+}
