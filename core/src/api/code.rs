@@ -260,6 +260,9 @@ codes! {
     /// Somebody still writes the file.
     FileStillChanging = "FILE_STILL_CHANGING", None, 1,
         "wait until the file is copied, then run the command again; nothing was imported";
+    /// The program stumbled over a file.
+    ImportPanicked = "IMPORT_PANICKED", None, 1,
+        "nothing was imported; please report it with the message above (never with the file)";
     /// A prune would delete much.
     PruneNotConfirmed = "PRUNE_NOT_CONFIRMED", None, 1,
         "look at it with `healthsync-server import --prune --dry-run FILE`, then agree with `--yes`";

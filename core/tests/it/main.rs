@@ -21,6 +21,7 @@ mod health_connect_events;
 mod identity;
 mod import;
 mod limits;
+mod panics;
 mod prune;
 mod random_rows;
 mod round_trip;

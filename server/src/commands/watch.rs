@@ -6,11 +6,16 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Read},
     os::unix::fs::OpenOptionsExt as _,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use healthsync_core::{identity::is_origin, report::Hint, store::Store};
+use healthsync_core::{
+    identity::is_origin,
+    report::Hint,
+    store::{ImportFailed, Store},
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -236,7 +241,15 @@ impl Work {
             none => none.insert(import::open_store(&self.settings, false)?),
         };
         let begun = Instant::now();
-        let imported = import::import_watched(&self.settings, &self.import, store, path, file);
+        let (settings, import) = (&self.settings, &self.import);
+        let imported = catch_unwind(AssertUnwindSafe(|| {
+            import::import_watched(settings, import, store, path, file)
+        }));
+        let imported = imported.unwrap_or_else(|_| {
+            // Nobody knows in which state it was left; the transaction was not committed.
+            self.store = None;
+            Err(ImportError::File(path.to_owned(), ImportFailed::Panicked))
+        });
         match imported {
             Ok((event, human)) => {
                 self.settings.printer.event(&event, || human)?;

@@ -114,3 +114,30 @@ fn what_fails_only_now_is_tried_again() {
     let remembered = fs::read_to_string(home.path("data/watched.json")).expect("a memory");
     assert!(remembered.contains("a.db"), "{remembered}");
 }
+
+/// A fault of the program is one of that file: told once, and not tried again until it changes.
+#[test]
+fn a_panic_is_told_once_and_the_watch_goes_on() {
+    let home = Home::new();
+    fs::create_dir(home.path("in")).expect("a folder");
+    put(&home, "a.xml", 20);
+    let line = format!("watch --json --interval 1 {}", home.path("in").display());
+    let mut command = home.command(&line);
+    command.env("HEALTHSYNC_PANIC_AT", "1");
+    let mut running = Running::of(&mut command);
+    assert_eq!(running.event()["event"], "watching");
+    let bad = running.event();
+    assert_eq!(bad["code"], "IMPORT_PANICKED", "{bad}");
+    // The store takes the next one, and the first is not tried again.
+    put(&home, "b.xml", 10);
+    let good = running.event();
+    assert_eq!(
+        (&good["event"], &good["new"]),
+        (&"imported".into(), &11.into())
+    );
+    put(&home, "a.xml", 21);
+    let changed = running.event();
+    assert_eq!(changed["event"], "imported", "{changed}");
+    assert_eq!(changed["file"], home.path("in/a.xml").display().to_string());
+    assert_eq!(running.signal(Signal::INT), 0);
+}

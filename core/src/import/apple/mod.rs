@@ -94,11 +94,10 @@ fn read_xml(
         let (pump, chunks) = text::pipe();
         let pumping = scope.spawn(move || pump.run(reader));
         let result = element::read(chunks, references, sink);
-        if pumping.join().is_err() {
-            return Err(ReadError::Read(std::io::Error::other(
-                "the reading thread panicked",
-            )));
-        }
+        // As if it had panicked here: the ingest tells it.
+        pumping
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         result
     })
 }

@@ -36,6 +36,9 @@ pub enum ImportFailed {
     /// The file was not to prune.
     #[error("nothing was imported or deleted")]
     NotPruned(#[source] NotPruned),
+    /// The program stumbled over it, which is a fault of the program; so it would again.
+    #[error("the program stumbled over the file")]
+    Panicked,
     /// The reader failed.
     #[error("could not read the file")]
     Read(#[source] std::io::Error),
@@ -147,6 +150,7 @@ impl Hint for ImportFailed {
             Self::NotPruned(NotPruned::Older { .. }) => "PRUNE_OF_OLDER_EXPORT",
             Self::NotPruned(NotPruned::Partial) => "PRUNE_OF_PARTIAL_EXPORT",
             Self::NotPruned(NotPruned::Undated) => "PRUNE_WITHOUT_DATE",
+            Self::Panicked => "IMPORT_PANICKED",
             Self::Read(_) => "READ_FAILED",
             Self::StillChanging => "FILE_STILL_CHANGING",
             Self::Store(error) => error.code(),
@@ -180,6 +184,10 @@ impl Hint for ImportFailed {
             }
             Self::StillChanging => {
                 "wait until the file is copied, then run the command again; nothing was imported"
+                    .to_owned()
+            }
+            Self::Panicked => {
+                "nothing was imported; please report it with the message above (never with the file)"
                     .to_owned()
             }
             Self::Read(_) => {

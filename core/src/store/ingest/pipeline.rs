@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     io::{self, Read, Seek, SeekFrom},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     sync::{
         atomic::{AtomicU64, Ordering},
@@ -26,20 +27,23 @@ use crate::{
 
 /// The importer that knows the file.
 pub(super) fn recognize(source: &mut dyn Source) -> Result<&'static dyn Importer, ImportFailed> {
-    for importer in IMPORTERS {
-        if importer.recognize(source)? {
-            return Ok(*importer);
-        }
-    }
-    Err(ImportFailed::NotAnExport)
+    find(|importer| importer.recognize(source))
 }
 
 /// The importer that knows the folder.
 pub(super) fn recognize_folder(
     folder: &mut dyn Folder,
 ) -> Result<&'static dyn Importer, ImportFailed> {
+    find(|importer| importer.recognize_folder(folder))
+}
+
+/// The first importer that knows what is there; one that panics is told, as when it reads.
+fn find(
+    mut knows: impl FnMut(&dyn Importer) -> Result<bool, ReadError>,
+) -> Result<&'static dyn Importer, ImportFailed> {
     for importer in IMPORTERS {
-        if importer.recognize_folder(folder)? {
+        let known = catch_unwind(AssertUnwindSafe(|| knows(*importer)));
+        if known.map_err(|_| ImportFailed::Panicked)?? {
             return Ok(*importer);
         }
     }
@@ -215,9 +219,7 @@ pub(super) fn run(
         written?;
         match read {
             Ok(result) => Ok(result?),
-            Err(_) => Err(ImportFailed::Read(io::Error::other(
-                "the parsing thread panicked",
-            ))),
+            Err(_) => Err(ImportFailed::Panicked),
         }
     })
 }
