@@ -98,8 +98,7 @@ pub(super) fn value(kind: &Kind, printed: Option<&str>, metadata: &mut Metadata)
     if all.is_empty() {
         let own = printed.map(camel);
         match (kind.as_str(), own.as_deref()) {
-            (_, None | Some("" | "notApplicable")) => {}
-            ("sexualActivity", Some("unspecified")) => {}
+            (_, None | Some("" | "notApplicable")) | ("sexualActivity", Some("unspecified")) => {}
             ("sexualActivity", Some("protectionUsed")) => {
                 remember("HKSexualActivityProtectionUsed", "1");
             }

@@ -137,21 +137,18 @@ fn category(tree: &Tree, word: &str, writers: &mut Writers) -> Result<Kept, &'st
     let number = number.map(|number| number.to_string());
     let printed = printed.or(number.as_deref());
     let mut metadata = Metadata::default();
-    let (kind, said, remark) = match categories::kind(name) {
-        Some(kind) => {
-            let said = categories::value(&kind, printed, &mut metadata);
-            let remark = (said == Said::Unknown).then(|| {
-                format!("unknown or missing value of `{kind}`, kept as printed in the metadata")
-            });
-            (kind, said, remark)
-        }
-        None => {
-            let own = names::camel(&format!("{word} {name}"));
-            let remark = format!("unknown type, kept as `{}`", limits::plain(&own));
-            let printed = printed.map(|text| ("value".to_owned(), text.to_owned()));
-            metadata.entries.extend(printed);
-            (Kind::stored(&own), Said::Unknown, Some(remark))
-        }
+    let (kind, said, remark) = if let Some(kind) = categories::kind(name) {
+        let said = categories::value(&kind, printed, &mut metadata);
+        let remark = (said == Said::Unknown).then(|| {
+            format!("unknown or missing value of `{kind}`, kept as printed in the metadata")
+        });
+        (kind, said, remark)
+    } else {
+        let own = names::camel(&format!("{word} {name}"));
+        let remark = format!("unknown type, kept as `{}`", limits::plain(&own));
+        let printed = printed.map(|text| ("value".to_owned(), text.to_owned()));
+        metadata.entries.extend(printed);
+        (Kind::stored(&own), Said::Unknown, Some(remark))
     };
     let value = match said {
         Said::Value(value) => Value::Category(value.into()),
