@@ -76,7 +76,11 @@ pub(super) fn write_rows<N: Notation>(
     let between_dates = [quote, &before(5), quote].concat();
     let behind_dates = [quote, &before(6)].concat();
     let sources = Rendered::new(columns.source, notation, (&behind_dates, &before(7)));
-    let behind = if more.is_some() { before(8) } else { end.clone() };
+    let behind = if more.is_some() {
+        before(8)
+    } else {
+        end.clone()
+    };
     let categories = Rendered::new(columns.category, notation, (b"", &behind));
     let more = more.map(|more| {
         (
@@ -216,8 +220,20 @@ mod tests {
         let batch = arrow_array::RecordBatch::try_new(hard.columns().schema(), columns).unwrap();
         let batch = SampleBatch::new(batch).unwrap();
         for (format, expected) in [
-            ("csv", ["a,", "\"b,\"\"c\"\"\",", "d\\,", "\"e\r\nf\",", "g\th,"]),
-            ("tsv", ["a\t", "\"b,\"\"c\"\"\"\t", "d\\\t", "\"e\r\nf\"\t", "\"g\th\"\t"]),
+            (
+                "csv",
+                ["a,", "\"b,\"\"c\"\"\",", "d\\,", "\"e\r\nf\",", "g\th,"],
+            ),
+            (
+                "tsv",
+                [
+                    "a\t",
+                    "\"b,\"\"c\"\"\"\t",
+                    "d\\\t",
+                    "\"e\r\nf\"\t",
+                    "\"g\th\"\t",
+                ],
+            ),
             (
                 "ndjson",
                 [

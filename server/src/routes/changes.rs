@@ -25,12 +25,7 @@ use tokio::time::Instant;
 
 use super::{reading::Reading, samples::accepted};
 use crate::{
-    app::App,
-    error::ServerError,
-    gate::RequestId,
-    guest::Guest,
-    news::Place,
-    permit::Permit,
+    app::App, error::ServerError, gate::RequestId, guest::Guest, news::Place, permit::Permit,
     refusal::ApiError,
 };
 
