@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! network ──► bytes ──► bounded channel ──► ArrowStream ──► Sink (Encoder or Database) ──► Output
-//!          async                          a thread of its own
+//!          async                        a thread of its own        another one
 //! ```
 //!
 //! What travels is the Arrow stream whatever is written in the end: one wire format, whose end
@@ -13,10 +13,11 @@ mod format;
 mod sink;
 mod totals;
 mod wanted;
+mod writer;
 
 use healthsync_core::{
     api::{self, Code},
-    format::{ArrowStream, End},
+    format::End,
     report::{Hint as _, inert},
 };
 use indicatif::ProgressBar;
@@ -25,9 +26,10 @@ use tokio::sync::mpsc;
 
 use self::{
     format::{chosen_format, options},
-    sink::{LeftOut, Sink, needs_a_file, told},
+    sink::{LeftOut, Sink, needs_a_file},
     totals::Totals,
     wanted::{Wanted, unknown_type},
+    writer::{Piece, Writer},
 };
 use super::wait::Wait;
 use crate::{
@@ -244,12 +246,6 @@ fn end_of(answer: &Answer) -> End {
     }
 }
 
-/// What goes to the thread that writes. A channel that closes without an end was broken off.
-enum Piece {
-    Bytes(bytes::Bytes),
-    End,
-}
-
 /// Takes the answer in and hands it on, never more than a few pieces ahead of what was written.
 async fn receive(
     mut answer: Answer,
@@ -260,11 +256,7 @@ async fn receive(
     let address = answer.address;
     let end = end_of(&answer);
     let (sender, receiver) = mpsc::channel(AHEAD);
-    let writer = Writer {
-        sink,
-        end,
-        progress: progress.clone(),
-    };
+    let writer = Writer::new(sink, end, progress.clone());
     let writing = tokio::task::spawn_blocking(move || writer.run(receiver));
 
     let broken = loop {
@@ -289,41 +281,6 @@ async fn receive(
     match broken {
         Some(error) => Err(link.broken(error, address).await),
         None => written,
-    }
-}
-
-/// Reads batches and writes them; owns the output, which is gone unless the end was seen.
-struct Writer {
-    sink: Sink,
-    end: End,
-    progress: ProgressBar,
-}
-
-impl Writer {
-    fn run(mut self, mut pieces: mpsc::Receiver<Piece>) -> Result<(End, LeftOut), CliError> {
-        let mut stream = ArrowStream::default();
-        loop {
-            match pieces.blocking_recv() {
-                None => {
-                    return Err(CliError::new(Code::AnswerDamaged, "the answer was cut off"));
-                }
-                Some(Piece::Bytes(bytes)) => self.take(&mut stream, &bytes)?,
-                Some(Piece::End) => break,
-            }
-        }
-        stream.finish().map_err(told)?;
-        let left_out = self.sink.finish(&self.end)?;
-        Ok((self.end, left_out))
-    }
-
-    fn take(&mut self, stream: &mut ArrowStream, bytes: &[u8]) -> Result<(), CliError> {
-        for batch in stream.push(bytes).map_err(told)? {
-            self.sink.add(&batch)?;
-            let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-            self.end.count = self.end.count.saturating_add(count);
-        }
-        self.progress.set_position(self.end.count);
-        Ok(())
     }
 }
 

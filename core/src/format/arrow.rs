@@ -203,3 +203,36 @@ fn decode<B: Columnar>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{batch::tests::hard_samples, format::Options};
+
+    /// A file of what travelled is the one that would be made of its batches.
+    #[test]
+    fn what_is_read_and_written_again_is_the_same_to_the_byte() {
+        for include_metadata in [false, true] {
+            let options = Options {
+                include_metadata,
+                ..Options::default()
+            };
+            let written = |batches: &[SampleBatch]| {
+                let (mut encoder, mut out) = ((ARROW.encoder)(&options), Vec::new());
+                encoder.start(&mut out).unwrap();
+                for batch in batches {
+                    encoder.batch(batch, &mut out).unwrap();
+                }
+                encoder.finish(&End::default(), &mut out).unwrap();
+                out
+            };
+            let first = hard_samples(include_metadata);
+            let bytes = written(&[first.clone(), hard_samples(include_metadata), first]);
+            let mut stream = ArrowStream::<SampleBatch>::default();
+            let batches = stream.push(&bytes).unwrap();
+            stream.finish().unwrap();
+            assert_eq!(batches.len(), 3);
+            assert_eq!(written(&batches), bytes);
+        }
+    }
+}

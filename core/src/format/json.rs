@@ -100,7 +100,7 @@ impl Notation for Objects {
     }
 
     fn is_plain(&self, bytes: &[u8]) -> bool {
-        bytes.iter().all(is_plain)
+        bytes.iter().copied().all(is_plain)
     }
 
     fn text_quote(&self) -> &[u8] {
@@ -142,15 +142,15 @@ pub(super) fn push_fields(mut tail: Map<String, Value>, count: u64, out: &mut Ve
 }
 
 /// Whether a byte stands for itself in a text (RFC 8259, section 7).
-fn is_plain(c: &u8) -> bool {
-    *c >= b' ' && *c != b'"' && *c != b'\\'
+fn is_plain(c: u8) -> bool {
+    c >= b' ' && c != b'"' && c != b'\\'
 }
 
 /// A text with its quotes.
 pub(super) fn push_text(text: &str, out: &mut Vec<u8>) {
     // What serde_json would do, without its setting up for each text.
     out.push(b'"');
-    if text.as_bytes().iter().all(is_plain) {
+    if text.bytes().all(is_plain) {
         out.extend_from_slice(text.as_bytes());
     } else {
         for c in text.bytes() {

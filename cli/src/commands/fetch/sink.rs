@@ -21,6 +21,12 @@ pub(super) enum Sink {
         full: Vec<u8>,
         output: Output,
     },
+    /// A file of what travels, as it came: its batches are read and checked, and not made again.
+    Stream {
+        include_metadata: bool,
+        full: Vec<u8>,
+        output: Output,
+    },
     /// A database in the file of the output.
     Rows { database: Database, output: Output },
     /// Observations.
@@ -57,6 +63,14 @@ impl Sink {
             let database = Database::create(path, options.include_metadata).map_err(not_kept)?;
             return Ok(Self::Rows { database, output });
         }
+        // To stdout only goes what was checked before; a file is there only when all of it was.
+        if format == OutputFormat::Arrow && output.file_path().is_some() {
+            return Ok(Self::Stream {
+                include_metadata: options.include_metadata,
+                full: Vec::with_capacity(FULL + (FULL >> 2)),
+                output,
+            });
+        }
         let format = formats::by_name(format.name())
             .ok_or_else(|| CliError::usage(format!("there is no format {}", format.name())))?;
         let mut encoder = (format.encoder)(options);
@@ -69,6 +83,20 @@ impl Sink {
         })
     }
 
+    /// Whether it wants the bytes that travel, too.
+    pub(super) const fn takes_bytes(&self) -> bool {
+        matches!(self, Self::Stream { .. })
+    }
+
+    /// Adds bytes of the stream, whose samples were added.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        if let Self::Stream { full, output, .. } = self {
+            full.extend_from_slice(bytes);
+            return write_full(full, output);
+        }
+        Ok(())
+    }
+
     /// Adds samples.
     pub(super) fn add(&mut self, batch: &SampleBatch) -> Result<(), CliError> {
         match self {
@@ -79,6 +107,15 @@ impl Sink {
             } => {
                 encoder.batch(batch, full).map_err(told)?;
                 write_full(full, output)
+            }
+            Self::Stream {
+                include_metadata, ..
+            } => {
+                if batch.has_metadata() == *include_metadata {
+                    return Ok(());
+                }
+                let why = "the answer has other columns than were asked for";
+                Err(CliError::new(Code::AnswerDamaged, why))
             }
             Self::Rows { database, .. } => database.add(batch).map_err(not_kept),
             Self::Clinical {
@@ -115,6 +152,13 @@ impl Sink {
                 mut output,
             } => {
                 encoder.finish(end, &mut full).map_err(told)?;
+                output.write(&full)?;
+                output.commit()?;
+                Ok(LeftOut::new())
+            }
+            Self::Stream {
+                full, mut output, ..
+            } => {
                 output.write(&full)?;
                 output.commit()?;
                 Ok(LeftOut::new())

@@ -175,17 +175,14 @@ fn sent(pieces: Vec<Piece>) -> mpsc::Receiver<Piece> {
     receiver
 }
 
-fn writer(path: &Path) -> Writer {
+fn writer(format: OutputFormat, path: &Path) -> Writer {
     let output = Output::open(Some(path), false).unwrap();
-    Writer {
-        sink: Sink::new(OutputFormat::Csv, &Options::default(), output, 0).unwrap(),
-        end: End::default(),
-        progress: ProgressBar::hidden(),
-    }
+    let sink = Sink::new(format, &Options::default(), output, 0).unwrap();
+    Writer::new(sink, End::default(), ProgressBar::hidden())
 }
 
-fn write(pieces: Vec<Piece>, path: &Path) -> Result<u64, &'static str> {
-    let outcome = writer(path).run(sent(pieces));
+fn write(format: OutputFormat, pieces: Vec<Piece>, path: &Path) -> Result<u64, &'static str> {
+    let outcome = writer(format, path).run(sent(pieces));
     outcome
         .map(|(end, _)| end.count)
         .map_err(|error| error.code())
@@ -194,26 +191,31 @@ fn write(pieces: Vec<Piece>, path: &Path) -> Result<u64, &'static str> {
 #[test]
 fn a_file_appears_only_if_the_whole_stream_came() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.csv");
     let whole = stream();
     let cut = whole.len() - 4;
     let bytes = |part: &[u8]| Piece::Bytes(bytes::Bytes::copy_from_slice(part));
-    for pieces in [
-        vec![],
-        vec![Piece::End],
-        vec![bytes(&whole)],
-        vec![bytes(&whole[..cut]), Piece::End],
-        vec![bytes(b"<html>not arrow</html>"), Piece::End],
-        vec![bytes(&whole), bytes(b"more"), Piece::End],
-    ] {
-        assert_eq!(write(pieces, &path), Err("ANSWER_DAMAGED"));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    for format in [OutputFormat::Csv, OutputFormat::Arrow] {
+        let path = folder.path().join("a");
+        for pieces in [
+            vec![],
+            vec![Piece::End],
+            vec![bytes(&whole)],
+            vec![bytes(&whole[..cut]), Piece::End],
+            vec![bytes(b"<html>not arrow</html>"), Piece::End],
+            vec![bytes(&whole), bytes(b"more"), Piece::End],
+        ] {
+            assert_eq!(write(format, pieces, &path), Err("ANSWER_DAMAGED"));
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
+        let pieces = vec![bytes(&whole[..cut]), bytes(&whole[cut..]), Piece::End];
+        assert_eq!(write(format, pieces, &path), Ok(0));
+        let written = std::fs::read(&path).unwrap();
+        if format == OutputFormat::Arrow {
+            // As it came.
+            assert_eq!(written, whole);
+        } else {
+            assert!(written.starts_with(b"id,type,value"));
+        }
+        std::fs::remove_file(&path).unwrap();
     }
-    let pieces = vec![bytes(&whole[..cut]), bytes(&whole[cut..]), Piece::End];
-    assert_eq!(write(pieces, &path), Ok(0));
-    assert!(
-        std::fs::read_to_string(&path)
-            .unwrap()
-            .starts_with("id,type,value")
-    );
 }
