@@ -4,7 +4,7 @@ use arrow_array::{
     Array, BooleanArray, DictionaryArray, Float64Array, StringArray, TimestampMillisecondArray,
     types::Int32Type,
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 
 use super::{Applied, series};
 use crate::{
@@ -146,7 +146,7 @@ fn sample(
     let created = instant(columns.created, row);
     let write = |or: &str| {
         let sql = format!(
-            "INSERT OR {or} INTO {prefix}samples
+            "INSERT {or} INTO {prefix}samples
              (id, type, value, unit, startDate, endDate, sourceName, category, origin, device,
               creationDate, metadata)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
@@ -166,10 +166,17 @@ fn sample(
             text(columns.metadata, row),
         ])
     };
-    let is_new = write("IGNORE")? > 0;
-    if !is_new {
-        write("REPLACE")?;
-    }
+    // Not OR IGNORE: what an outer statement does about conflicts holds for the triggers of `parts`, too.
+    let is_new = match write("") {
+        Ok(_) => true,
+        Err(rusqlite::Error::SqliteFailure(error, _))
+            if error.code == ErrorCode::ConstraintViolation =>
+        {
+            write("OR REPLACE")?;
+            false
+        }
+        Err(error) => return Err(error.into()),
+    };
     Ok(i64::from(is_new))
 }
 
