@@ -90,4 +90,22 @@ def measure(folder, records, rounds):
   from the unpacked XML), apple-health-parser 2.0.5 (into memory alone). What they keep is less: none looks for what is
   there already across exports, none converts units.
 - `health.db` has %.1f MB afterwards, %.0f bytes a record.
+
+What was learnt (100,000 records, user and system time of all threads, by sampling; 0.36 s before, 0.26 s after, and
+0.25 s and 0.17 s for the import again):
+
+- The thread that writes takes longest: 225 ms of 380, and of those 64 in the kernel. A statement that inserts one row
+  looks for its place from the root of both trees. 32 rows by one statement stay where they are: 40 ms less.
+- Pages of 8 KiB instead of 4 halve the calls that write the log and move it into the file (13,000 writes become 6,300):
+  20 ms less with the old statement. Pages of 16 KiB saved 10 more there, but cost 30 more with the new one (`INSERT OR
+  IGNORE` came in the same step; which of both did it was not measured apart), and an empty store would have 0.8 MB.
+- A rollback journal instead of the log would save 20 ms of the first import; it is not used, because nobody could read
+  meanwhile.
+- Reading each tag once, where it stands, with its attributes, instead of copying it, checking it and looking through it
+  again: the thread that parses needs 100 ms instead of 135. The rest of it are SHA-256 (12 ms, by the instructions of the
+  processor), dates (8 ms, half of what a general parser took) and memory.
+- Unpacking with its checksum takes 28 ms, a fifth of what `unzip` needs; the time is bound by what comes behind.
+- The import again walks over the range of 256 records instead of searching each: 66 ms instead of 113 in that thread.
+- What stands in the way of more: the tree of positions holds each id a second time, and a page that left the 8 MB of
+  memory is read and written again when the next source writes about the same days (2,400 pages of log for 1,540 of file).
 ''' % (machine(folder), format(records, ','), size / 1e6, rounds, '\n'.join(lines), stored / 1e6, stored / records)

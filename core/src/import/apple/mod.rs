@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! archive ─► text (a thread of its own) ─► prolog ─► tokens ─► records, workouts, documents
-//! inflate    drop control characters       skip DTD  quick-xml
+//! inflate    drop control characters       skip DTD  each once
 //!    └─────► beside: routes (gpx), electrocardiograms (ecg), clinical resources, one after another
 //! ```
 //!

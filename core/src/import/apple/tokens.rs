@@ -308,3 +308,6 @@ pub(super) fn broken_off(error: std::io::Error, line: u64) -> ReadError {
 fn first_visible(text: &[u8]) -> Option<usize> {
     text.iter().position(|byte| !byte.is_ascii_whitespace())
 }
+
+#[cfg(test)]
+mod tests;

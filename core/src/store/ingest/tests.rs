@@ -3,6 +3,7 @@
 mod beyond;
 mod correlation;
 mod kept;
+mod together;
 
 use std::{ops::ControlFlow, sync::Arc};
 
