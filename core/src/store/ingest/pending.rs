@@ -29,17 +29,14 @@ pub(super) struct Number {
 
 /// The statement for [`TOGETHER`] rows of one origin and format.
 pub(super) fn insert_many(origin_id: i64, format_id: i64) -> String {
-    let mut sql = String::from(
-        "INSERT OR IGNORE INTO sample (origin_id, format_id, kind_id, start_ms, id, end_ms, row, seq,
-                             source_id, unit_id, tolerance_id, value, category_id, device_id,
-                             created_ms, metadata_id, metadata) VALUES ",
-    );
-    for row in 0..TOGETHER {
-        let comma = if row == 0 { "" } else { ", " };
-        let places = ", ?".repeat(COLUMNS);
-        sql.push_str(&format!("{comma}({origin_id}, {format_id}{places})"));
-    }
-    sql
+    let row = format!("({origin_id}, {format_id}{})", ", ?".repeat(COLUMNS));
+    let rows = vec![row; TOGETHER].join(", ");
+    format!(
+        "INSERT OR IGNORE INTO sample (
+             origin_id, format_id, kind_id, start_ms, id, end_ms, row, seq, source_id, unit_id,
+             tolerance_id, value, category_id, device_id, created_ms, metadata_id, metadata)
+         VALUES {rows}"
+    )
 }
 
 impl Samples<'_> {
