@@ -2,33 +2,97 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    path::Path,
 };
 
 use super::{assert_same, changed, contents, files, host_with, import, names, sync, text};
-use crate::{device::Device, program};
+use crate::{device::Device, host::Host, program};
+
+/// An export of several types, with workouts and rings of each year.
+fn write_much(path: &Path, exported: u32, years: &[u32], days: u32) {
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<HealthData locale=\"en_US\">\n \
+         <ExportDate value=\"2026-01-{exported:02} 00:00:00 +0000\"/>\n"
+    );
+    let mut line = |name: &str, year: u32, day: u32, more: &str| {
+        let at = |hour: u32| format!("{year:04}-01-{day:02} {hour}:00:00 +0000");
+        let (start, end) = (at(12), at(13));
+        writeln!(
+            text,
+            " <{name} sourceName=\"Watch\" creationDate=\"{end}\" startDate=\"{start}\" \
+             endDate=\"{end}\" {more}/>"
+        )
+        .expect("room");
+    };
+    for year in years {
+        for day in 1..=days {
+            let record = |kind: &str, unit: &str| {
+                format!("type=\"HK{kind}\" unit=\"{unit}\" value=\"{}\"", 50 + day)
+            };
+            let beats = record("QuantityTypeIdentifierHeartRate", "count/min");
+            line("Record", *year, day, &beats);
+            if day % 2 == 0 {
+                let steps = record("QuantityTypeIdentifierStepCount", "count");
+                line("Record", *year, day, &steps);
+            }
+        }
+        for day in [days, 20] {
+            let run = "workoutActivityType=\"HKWorkoutActivityTypeRunning\" duration=\"60\" \
+                       durationUnit=\"min\"";
+            line("Workout", *year, day, run);
+        }
+        let sleep = "type=\"HKCategoryTypeIdentifierSleepAnalysis\" \
+                     value=\"HKCategoryValueSleepAnalysisAsleepCore\"";
+        line("Record", *year, 21, sleep);
+    }
+    for year in years {
+        writeln!(
+            text,
+            " <ActivitySummary dateComponents=\"{year:04}-01-{days:02}\" \
+             activeEnergyBurned=\"{days}\" activeEnergyBurnedUnit=\"kcal\"/>"
+        )
+        .expect("room");
+    }
+    text.push_str("</HealthData>\n");
+    fs::write(path, text).expect("room");
+}
 
 /// Dies at every place there is, and what is seen meanwhile is whole.
 #[test]
 fn a_sync_that_is_killed_again_and_again_ends_with_the_same_folder() {
-    let beats: Vec<_> = (0..120)
-        .map(|at| (2001 + at % 12, at / 12 + 1, 50 + at))
-        .collect();
-    let host = host_with(&beats[..60]);
+    let mut host = Host::new();
+    let export = host.path("export.xml");
+    write_much(&export, 10, &[2001, 2002, 2003, 2004, 2005], 6);
+    host.import(&export).good();
+    host.start();
     let (device, _) = Device::paired(&host, "laptop");
     let (killed, whole) = (device.path("killed"), device.path("whole"));
     let mut deaths = 0;
-    // The first sync; then each year gets more; then 2006 goes.
+    // The first sync; then each year gets more, and loses some; then 2002 goes.
     for exported in 10..=12 {
-        let now = beats
-            .iter()
-            .filter(|(year, ..)| exported < 12 || *year != 2006);
+        let years: &[u32] = if exported < 12 {
+            &[2001, 2002, 2003, 2004, 2005]
+        } else {
+            &[2001, 2003, 2004, 2005]
+        };
         if exported > 10 {
-            let now: Vec<_> = now.copied().collect();
-            import(&host, exported, &now, &["--prune", "--yes"]);
+            write_much(&export, exported, years, 8);
+            host.run(&["import", text(&export), "--prune", "--yes"])
+                .good();
         }
-        sync(&device, text(&whole), &["--format", "csv"]).good();
+        let told = sync(&device, text(&whole), &["--format", "csv"])
+            .good()
+            .last();
+        // Another day of the first workout and of the rings, each year; then all of a year.
+        let gone = match exported {
+            10 => 0,
+            11 => 10,
+            _ => 16,
+        };
+        assert_eq!(told["deleted"], gone, "{told}");
         let expected = contents(&whole);
         let before = if exported > 10 {
             contents(&killed)
@@ -38,7 +102,7 @@ fn a_sync_that_is_killed_again_and_again_ends_with_the_same_folder() {
         for place in 0.. {
             let args = ["sync", "--to", text(&killed), "--format", "csv", "--json"];
             let mut command = device.command(&args);
-            let trial = format!("7:{place}");
+            let trial = format!("4:{place}");
             let outcome = program::run(command.env("HEALTHSYNC_TRIAL", trial), b"");
             for (name, bytes) in contents(&killed) {
                 let known = [expected.get(&name), before.get(&name)];
@@ -57,8 +121,17 @@ fn a_sync_that_is_killed_again_and_again_ends_with_the_same_folder() {
             let name = entry.expect("an entry").file_name();
             assert!(!name.to_string_lossy().ends_with(".part"), "{name:?}");
         }
-        let left = fs::read_dir(killed.join("samples/heartRate")).expect("a folder");
-        assert_eq!(left.count(), if exported < 12 { 12 } else { 11 });
+        for table in [
+            "samples/heartRate/",
+            "samples/steps/",
+            "samples/sleepAnalysis/",
+            "workouts/",
+            "documents/",
+            "daily_totals/",
+        ] {
+            let held = expected.keys().filter(|name| name.starts_with(table));
+            assert_eq!(held.count(), years.len(), "{table}: {:?}", expected.keys());
+        }
     }
     assert!(deaths >= 50, "only {deaths} deaths");
 }
