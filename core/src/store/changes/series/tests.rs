@@ -270,7 +270,8 @@ fn a_copy_without_series_is_made_again() {
         .unwrap()
         .execute_batch(
             "DROP TABLE ecg_voltage; DROP TABLE route_point;
-             ALTER TABLE sync_state DROP COLUMN samples; PRAGMA user_version = 1;",
+             ALTER TABLE sync_state DROP COLUMN samples;
+             ALTER TABLE sync_state DROP COLUMN staged_samples; PRAGMA user_version = 1;",
         )
         .unwrap();
     let standing = Mirror::open(file.path()).unwrap().standing().unwrap();
