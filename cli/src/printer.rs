@@ -178,7 +178,8 @@ impl Printer {
     /// A moving line that says what is waited for, once that takes more than a moment. Whatever else is
     /// shown comes after this was dropped. In a thread of its own, as some waits block theirs.
     pub(crate) fn waiting(self, what: impl FnOnce() -> String) -> Waiting {
-        if !self.progress {
+        // The lines of `--verbose` show well enough what is under way, and would come between.
+        if !self.progress || self.verbose {
             return Waiting(None);
         }
         let (done, ended) = mpsc::channel::<()>();

@@ -28,13 +28,13 @@ pub trait Entropy: Send + Sync + fmt::Debug {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyUnavailable>;
 }
 
-/// The system's generator (aws-lc-rs).
+/// The system's own generator, asked each time.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyUnavailable> {
-        aws_lc_rs::rand::fill(bytes).map_err(|_| EntropyUnavailable)
+        getrandom::fill(bytes).map_err(|_| EntropyUnavailable)
     }
 }
 

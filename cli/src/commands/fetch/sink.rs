@@ -21,8 +21,15 @@ pub(super) enum Sink {
         full: Vec<u8>,
         output: Output,
     },
-    /// A file of what travels, as it came: its batches are read and checked, and not made again.
+    /// A file of what travels. If its schema is ours to the bit, it is written as it came, and its
+    /// batches are read and checked, and not made again. Any other schema may tell readers more than we
+    /// check (extension types, another byte order), so then they are made again.
     Stream {
+        encoder: Box<dyn Encoder>,
+        /// Our schema, as the encoder writes it.
+        ours: Vec<u8>,
+        /// Whether the schema is ours; `None`: it has not come yet.
+        is_ours: Option<bool>,
         include_metadata: bool,
         full: Vec<u8>,
         output: Output,
@@ -64,18 +71,22 @@ impl Sink {
             return Ok(Self::Rows { database, output });
         }
         // To stdout only goes what was checked before; a file is there only when all of it was.
-        if format == OutputFormat::Arrow && output.file_path().is_some() {
-            return Ok(Self::Stream {
-                include_metadata: options.include_metadata,
-                full: Vec::with_capacity(FULL + (FULL >> 2)),
-                output,
-            });
-        }
+        let may_pass = format == OutputFormat::Arrow && output.file_path().is_some();
         let format = formats::by_name(format.name())
             .ok_or_else(|| CliError::usage(format!("there is no format {}", format.name())))?;
         let mut encoder = (format.encoder)(options);
         let mut full = Vec::with_capacity(FULL + (FULL >> 2));
         encoder.start(&mut full).map_err(told)?;
+        if may_pass {
+            return Ok(Self::Stream {
+                encoder,
+                ours: std::mem::take(&mut full),
+                is_ours: None,
+                include_metadata: options.include_metadata,
+                full,
+                output,
+            });
+        }
         Ok(Self::Bytes {
             encoder,
             full,
@@ -88,13 +99,34 @@ impl Sink {
         matches!(self, Self::Stream { .. })
     }
 
-    /// Adds bytes of the stream, whose samples were added.
+    /// Adds bytes of the stream; their samples are added next.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
-        if let Self::Stream { full, output, .. } = self {
-            full.extend_from_slice(bytes);
-            return write_full(full, output);
+        let Self::Stream {
+            ours,
+            is_ours,
+            full,
+            output,
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        if *is_ours == Some(false) {
+            return Ok(());
         }
-        Ok(())
+        full.extend_from_slice(bytes);
+        if is_ours.is_none() {
+            if full.starts_with(ours) {
+                *is_ours = Some(true);
+            } else if ours.starts_with(full) {
+                return Ok(());
+            } else {
+                *is_ours = Some(false);
+                full.clone_from(ours);
+                return Ok(());
+            }
+        }
+        write_full(full, output)
     }
 
     /// Adds samples.
@@ -109,13 +141,22 @@ impl Sink {
                 write_full(full, output)
             }
             Self::Stream {
-                include_metadata, ..
+                encoder,
+                is_ours,
+                include_metadata,
+                full,
+                output,
+                ..
             } => {
-                if batch.has_metadata() == *include_metadata {
+                if batch.has_metadata() != *include_metadata {
+                    let why = "the answer has other columns than were asked for";
+                    return Err(CliError::new(Code::AnswerDamaged, why));
+                }
+                if *is_ours == Some(true) {
                     return Ok(());
                 }
-                let why = "the answer has other columns than were asked for";
-                Err(CliError::new(Code::AnswerDamaged, why))
+                encoder.batch(batch, full).map_err(told)?;
+                write_full(full, output)
             }
             Self::Rows { database, .. } => database.add(batch).map_err(not_kept),
             Self::Clinical {
@@ -157,8 +198,15 @@ impl Sink {
                 Ok(LeftOut::new())
             }
             Self::Stream {
-                full, mut output, ..
+                mut encoder,
+                is_ours,
+                mut full,
+                mut output,
+                ..
             } => {
+                if is_ours != Some(true) {
+                    encoder.finish(end, &mut full).map_err(told)?;
+                }
                 output.write(&full)?;
                 output.commit()?;
                 Ok(LeftOut::new())

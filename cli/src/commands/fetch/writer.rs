@@ -28,7 +28,7 @@ pub(super) enum Piece {
 /// What goes to the thread that writes. The same holds of its channel.
 enum Step {
     Batch(SampleBatch),
-    /// The bytes that the batches before it came from.
+    /// The bytes that the next batches come from.
     Bytes(bytes::Bytes),
     End,
 }
@@ -99,13 +99,14 @@ fn read(
         match pieces.blocking_recv() {
             None => return Err(cut_off()),
             Some(Piece::Bytes(bytes)) => {
-                for batch in stream.push(&bytes).map_err(told)? {
+                let batches = stream.push(&bytes).map_err(told)?;
+                if takes_bytes && steps.send(Step::Bytes(bytes)).is_err() {
+                    return Ok(());
+                }
+                for batch in batches {
                     if steps.send(Step::Batch(batch)).is_err() {
                         return Ok(());
                     }
-                }
-                if takes_bytes && steps.send(Step::Bytes(bytes)).is_err() {
-                    return Ok(());
                 }
             }
             Some(Piece::End) => break,

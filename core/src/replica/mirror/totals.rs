@@ -91,7 +91,8 @@ fn forget_from(connection: &Connection, date: &str) -> rusqlite::Result<()> {
     let forget = "DELETE FROM daily_totals WHERE type = ?1 AND date >= ?2";
     let mut forget = connection.prepare_cached(forget)?;
     let mut kind = String::new();
-    // No type is called nothing.
+    // No type of ours is called nothing, but a copy may have got one.
+    forget.execute([kind.as_str(), date])?;
     while let Some(found) = next
         .query_row([&kind], |row| row.get::<_, String>(0))
         .optional()?

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Every file is written new, under a new salt and nonce, and appears complete or not at all; the
-//! passphrase is stretched once a run for all of them. The byte layout is in [`format`]. A passphrase file beside the store is as good as plain text.
+//! passphrase is stretched once a run for all of them (and once for each that an older version wrote).
+//! The byte layout is in [`format`]. A passphrase file beside the store is as good as plain text.
 
 #[cfg_attr(windows, path = "folder_windows.rs")]
 mod folder;

@@ -65,8 +65,8 @@ impl Encoding<'_> {
     }
 }
 
-/// Batches that wait for the encoder while the next one is read.
-const BATCHES: usize = 1;
+/// Batches that wait for the encoder beside the one that is being read: none, as each may hold megabytes.
+const BATCHES: usize = 0;
 
 /// Who encodes: an answer of one batch is encoded by the thread that reads, a longer one by a thread of
 /// its own, while the next batch is read.
