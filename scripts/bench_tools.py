@@ -111,7 +111,7 @@ def exported(folder, records):
     """Makes an export of so many records in `folder`; the path of its archive."""
     say('making an export of %s records' % format(records, ','))
     subprocess.run([sys.executable, os.path.join(ROOT, 'scripts', 'gen-export.py'), '--records', str(records), '--out', folder],
-                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                   check=True, stdout=subprocess.DEVNULL)
     return os.path.join(folder, 'export.zip')
 
 

@@ -435,6 +435,7 @@ def main():
                 for n in sorted(fs):
                     p = os.path.join(root, n)
                     zi = zipfile.ZipInfo(os.path.relpath(p, a.out), (2026, 1, 10, 1, 0, 0)); zi.compress_type = zipfile.ZIP_DEFLATED
+                    zi.file_size = os.path.getsize(p)  # Above 2 GiB the entry needs the sizes of zip64.
                     with open(p, 'rb') as i, zf.open(zi, 'w') as q:
                         while b := i.read(1 << 20): q.write(b)
     print('top-level Records %d, Correlations %d (2 nested Records each), Workouts %d, ActivitySummary %d, days %d, routes %d; export.xml %.1f MB' % (made, bp, nw, days, days, len(routes), size / 1e6))

@@ -252,9 +252,11 @@ impl Body {
 
     /// Bytes in memory, roughly.
     pub fn size(&self) -> usize {
-        /// Of a field that is no long text.
-        const FIELD: usize = 200;
-        (self.fields.len() + self.printed.len()) * FIELD
+        let parts = [&self.fields, &self.halves, &self.identity, &self.printed];
+        let fields = parts.iter().flat_map(|part| part.iter());
+        fields
+            .map(|(name, value)| name.len() + size_of_value(value))
+            .sum::<usize>()
             + self.resource.as_ref().map_or(0, String::len)
     }
 
@@ -359,6 +361,22 @@ impl Body {
                 }
             })
     }
+}
+
+/// Bytes of a value in memory, roughly.
+fn size_of_value(value: &Value) -> usize {
+    /// Of a field without what it holds.
+    const FIELD: usize = 200;
+    FIELD
+        + match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            Value::String(text) => text.len(),
+            Value::Array(values) => values.iter().map(size_of_value).sum(),
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(name, value)| name.len() + size_of_value(value))
+                .sum(),
+        }
 }
 
 #[cfg(test)]

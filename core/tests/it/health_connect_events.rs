@@ -131,3 +131,50 @@ fn what_has_no_value_stands_in_the_metadata() {
     has("skinTemperatureDelta", "\"measurement_location\":\"3\"");
     has("basalBodyTemperature", "\"measurement_location\":\"5\"");
 }
+
+#[test]
+fn a_number_that_cannot_be_read_is_told_and_one_that_is_missing_is_unknown() {
+    let id = |last: u8| format!("x'{}{last:02}'", "0".repeat(30));
+    let tables = format!(
+        "CREATE TABLE ovulation_test_record_table (row_id INTEGER PRIMARY KEY, uuid BLOB, time INTEGER, outcome INTEGER);
+         INSERT INTO ovulation_test_record_table VALUES (1, {}, 1718442000000, 1);
+         CREATE TABLE cervical_mucus_record_table (row_id INTEGER PRIMARY KEY, uuid BLOB, time INTEGER, appearance);
+         INSERT INTO cervical_mucus_record_table VALUES (1, {}, 1718442000000, NULL), (2, {}, 1718442060000, 'abc'),
+           (3, {}, 1718442120000, 1.5);",
+        id(1), id(2), id(3), id(4)
+    );
+    let (store, imported) = kept(&database(&tables));
+    let rows = told(&store);
+    let of = |kind: &str| {
+        let mut rows: Vec<_> = rows
+            .iter()
+            .filter(|row| row.starts_with(kind))
+            .cloned()
+            .collect();
+        rows.sort();
+        rows
+    };
+    assert_eq!(of("ovulationTestResult"), ["ovulationTestResult"]);
+    assert_eq!(
+        of("cervicalMucusQuality"),
+        [
+            "cervicalMucusQuality",
+            "cervicalMucusQuality",
+            "cervicalMucusQuality unspecified"
+        ]
+    );
+    let reasons = reasons(&imported);
+    let unknown = |kind: &str| format!("unknown values of `{kind}`, kept as metadata");
+    assert_eq!(
+        reasons.get(unknown("ovulationTestResult").as_str()),
+        Some(&1)
+    );
+    assert_eq!(
+        reasons.get(unknown("cervicalMucusQuality").as_str()),
+        Some(&2)
+    );
+    let metadata = column(&store, "metadata").concat();
+    for printed in ["\"appearance\":\"abc\"", "\"appearance\":\"1.5\""] {
+        assert!(metadata.contains(printed), "{printed}");
+    }
+}

@@ -219,3 +219,26 @@ fn a_file_appears_only_if_the_whole_stream_came() {
         std::fs::remove_file(&path).unwrap();
     }
 }
+
+/// A server's schema may tell readers of the file what nobody here checks, so it is not passed on.
+#[test]
+fn only_our_own_schema_is_passed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    let ours = stream();
+    // The stream begins with its schema, whose table of metadata has our key.
+    let key = b"healthsync.schema";
+    let at = ours
+        .windows(key.len())
+        .position(|part| part == key)
+        .unwrap();
+    let mut other = ours.clone();
+    other[at..at + key.len()].copy_from_slice(b"ARROW:extension:n");
+    for pieces in [vec![&other[..]], vec![&other[..at + 3], &other[at + 3..]]] {
+        let bytes = |part: &&[u8]| Piece::Bytes(bytes::Bytes::copy_from_slice(part));
+        let pieces = pieces.iter().map(bytes).chain([Piece::End]).collect();
+        assert_eq!(write(OutputFormat::Arrow, pieces, &path), Ok(0));
+        assert_eq!(std::fs::read(&path).unwrap(), ours);
+        std::fs::remove_file(&path).unwrap();
+    }
+}

@@ -181,6 +181,11 @@ impl Cells<'_, '_> {
             .unwrap_or(ValueRef::Null)
     }
 
+    /// Whether nothing stands there.
+    pub(super) fn is_null(&self, alias: &str, column: &str) -> bool {
+        self.value(alias, column) == ValueRef::Null
+    }
+
     /// A whole number; also one that stands there as text or with a point.
     pub(super) fn integer(&self, alias: &str, column: &str) -> Option<i64> {
         match self.value(alias, column) {
@@ -227,7 +232,8 @@ impl Cells<'_, '_> {
                 (!text.is_empty()).then(|| text.to_owned())
             }
             ValueRef::Integer(number) => Some(number.to_string()),
-            ValueRef::Null | ValueRef::Real(_) | ValueRef::Blob(_) => None,
+            ValueRef::Real(number) => Some(number.to_string()),
+            ValueRef::Null | ValueRef::Blob(_) => None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Reader,
-    database::From,
+    database::{Cells, Database, From},
     record::{self, Frame},
 };
 use crate::{
@@ -159,7 +159,10 @@ impl Table {
                 }
             }
             let printed = column.and_then(|column| cells.text("r", column));
-            let code = column.and_then(|column| cells.integer("r", column));
+            let code = column.and_then(|column| match cells.integer("r", column) {
+                None if self.may_be_missing(column, cells, database) => Some(0),
+                code => code,
+            });
             let value = match self.says.meaning(code) {
                 // A number of a later version stands beside a record without a value.
                 None => {
@@ -193,6 +196,15 @@ impl Table {
     }
 }
 
+impl Table {
+    /// Whether a number that is not there is the one of what is not known: 0, in all of Android's lists
+    /// that have one. A column that is not there may only have another name by now.
+    fn may_be_missing(&self, column: &str, cells: &Cells<'_, '_>, database: &Database) -> bool {
+        let has_unknown = !matches!(self.says, Says::Value("type", _));
+        has_unknown && database.has_column(self.name, column) && cells.is_null("r", column)
+    }
+}
+
 /// An entry of metadata, and a value; either may be missing.
 type Meaning = (Option<(&'static str, &'static str)>, Option<&'static str>);
 
@@ -204,14 +216,10 @@ impl Says {
         }
     }
 
-    /// What a number means; `None` if nobody knows. A number that is missing is the one of what is
-    /// not known: 0, in all of Android's lists that have one.
+    /// What a number means; `None` if nobody knows.
     fn meaning(&self, code: Option<i64>) -> Option<Meaning> {
-        let find = |names: &'static [&'static str]| {
-            let is_stated = matches!(self, Self::Value("type", _));
-            let code = if is_stated { code? } else { code.unwrap_or(0) };
-            names.get(usize::try_from(code).ok()?).copied()
-        };
+        let find =
+            |names: &'static [&'static str]| names.get(usize::try_from(code?).ok()?).copied();
         match self {
             Self::Nothing => Some((None, None)),
             Self::Value(_, names) => Some((None, Some(find(names)?))),

@@ -17,6 +17,9 @@ use super::{
 /// How many are inserted together.
 pub(super) const TOGETHER: usize = 32;
 
+/// So much metadata waits for nobody.
+pub(super) const METADATA_BYTES: usize = 1 << 20;
+
 /// Columns that differ from row to row.
 const COLUMNS: usize = 15;
 
@@ -65,6 +68,7 @@ impl Samples<'_> {
     /// Takes what waits.
     pub(super) fn flush(&mut self, names: &mut Names<'_>) -> rusqlite::Result<()> {
         let mut rows = mem::take(&mut self.pending);
+        self.pending_bytes = 0;
         if self.expects_known {
             self.meet_together(&rows, names)?;
         } else if rows.len() < TOGETHER {

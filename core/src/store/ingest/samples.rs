@@ -14,7 +14,7 @@ use super::{
     known::{LOOKED_AT, WITHIN},
     met::Met,
     names::Names,
-    pending::{Number, TOGETHER, insert_many},
+    pending::{METADATA_BYTES, Number, TOGETHER, insert_many},
     row::{Described, Row, Stored, half, row_of, stored},
 };
 use crate::{
@@ -61,6 +61,8 @@ pub(super) struct Samples<'t> {
     pub(super) beyond: u64,
     /// Records that wait to be looked for or inserted together.
     pub(super) pending: Vec<Row>,
+    /// Bytes of their metadata.
+    pub(super) pending_bytes: usize,
     /// Numbers that were given out and not taken.
     pub(super) spare: Vec<Number>,
     insert: Statement<'t>,
@@ -105,6 +107,7 @@ impl<'t> Samples<'t> {
             parked: false,
             beyond: 0,
             pending: Vec::with_capacity(TOGETHER),
+            pending_bytes: 0,
             spare: Vec::new(),
             insert: connection.prepare(INSERT)?,
             insert_many: connection.prepare(&insert_many(origin_id, format_id))?,
@@ -123,13 +126,14 @@ impl<'t> Samples<'t> {
     ) -> rusqlite::Result<()> {
         self.counts.read += 1;
         let row = row_of(described, key, self.origin_id, names)?;
+        self.pending_bytes += row.metadata.as_ref().map_or(0, String::len);
         self.pending.push(row);
         let enough = if self.expects_known {
             LOOKED_AT
         } else {
             TOGETHER
         };
-        if self.pending.len() < enough {
+        if self.pending.len() < enough && self.pending_bytes < METADATA_BYTES {
             return Ok(());
         }
         self.flush(names)
