@@ -13,12 +13,12 @@ use crate::{
     import::column,
 };
 
-fn of(section: &str, elements: &str) -> String {
+pub(crate) fn of(section: &str, elements: &str) -> String {
     format!("{{\"data\":{{\"{section}\":[{elements}]}}}}")
 }
 
 /// Imports the file, and again as a phone in another zone with 12 hours prints it.
-fn kept_once(
+pub(crate) fn kept_once(
     section: &str,
     elements: &str,
     others: &[(&str, &str)],
@@ -43,7 +43,7 @@ fn kept_once(
     (store, told)
 }
 
-fn only(store: &Store, noun: Noun) -> (StoredDocument, Value) {
+pub(crate) fn only(store: &Store, noun: Noun) -> (StoredDocument, Value) {
     let mut found = documents(store, noun);
     assert_eq!(found.len(), 1, "{noun}");
     let document = found.remove(0);
@@ -51,7 +51,7 @@ fn only(store: &Store, noun: Noun) -> (StoredDocument, Value) {
     (document, body)
 }
 
-const MORNING: (&str, &str) = (
+pub(crate) const MORNING: (&str, &str) = (
     "2024-09-21 07:57:00 +1000",
     "2024-09-20 9:57:00\u{202f}PM +0000",
 );
@@ -183,8 +183,8 @@ fn symptoms_and_cycles_are_healthkits_categories() {
         [
             r#"fever  {"value":"mäßig","HKWasUserEntered":"1"}"#,
             r#"headache moderate {"HKWasUserEntered":"1"}"#,
-            r#"symptomHeartRate  {"HKWasUserEntered":"1"}"#,
-            r#"symptomKopfschmerzen  {"value":"Mild","HKWasUserEntered":"1"}"#,
+            r#"symptomHeartRate  {"name":"Heart Rate","HKWasUserEntered":"1"}"#,
+            r#"symptomKopfschmerzen  {"value":"Mild","name":"Kopfschmerzen","HKWasUserEntered":"1"}"#,
         ]
     );
     let told: Vec<_> = told

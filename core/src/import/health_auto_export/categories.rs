@@ -2,7 +2,7 @@
 //! A name in another language than English is not guessed.
 
 use super::names::camel;
-use crate::{kind::Kind, sample::Metadata};
+use crate::kind::Kind;
 
 /// Names that are not HealthKit's.
 const NAMES: &[(&str, &str)] = &[
@@ -35,9 +35,50 @@ const SEVERITY: (usize, &[&str]) = (
 const PRESENCE: (usize, &[&str]) = (0, &["present", "notPresent"]);
 const BLEEDING: (usize, &[&str]) = (1, &["unspecified", "light", "medium", "heavy", "none"]);
 
-/// The values that a category may have; empty for one that has none.
-fn values(kind: &str) -> (usize, &'static [&'static str]) {
-    match kind {
+/// Symptoms of which HealthKit keeps how severe they are.
+const SYMPTOMS: &[&str] = &[
+    "abdominalCramps",
+    "acne",
+    "bladderIncontinence",
+    "bloating",
+    "breastPain",
+    "chestTightnessOrPain",
+    "chills",
+    "constipation",
+    "coughing",
+    "diarrhea",
+    "dizziness",
+    "drySkin",
+    "fainting",
+    "fatigue",
+    "fever",
+    "generalizedBodyAche",
+    "hairLoss",
+    "headache",
+    "heartburn",
+    "hotFlashes",
+    "lossOfSmell",
+    "lossOfTaste",
+    "lowerBackPain",
+    "memoryLapse",
+    "nausea",
+    "nightSweats",
+    "pelvicPain",
+    "rapidPoundingOrFlutteringHeartbeat",
+    "runnyNose",
+    "shortnessOfBreath",
+    "sinusCongestion",
+    "skippedHeartbeat",
+    "soreThroat",
+    "vaginalDryness",
+    "vomiting",
+    "wheezing",
+];
+
+/// The values that a category may have: empty for one that has none, `None` for one whose values are
+/// not known here.
+fn values(kind: &str) -> Option<(usize, &'static [&'static str])> {
+    let values: (usize, &'static [&'static str]) = match kind {
         "appetiteChanges" => (0, &["unspecified", "noChange", "decreased", "increased"]),
         "moodChanges" | "sleepChanges" => PRESENCE,
         "menstrualFlow" | "bleedingAfterPregnancy" | "bleedingDuringPregnancy" => BLEEDING,
@@ -75,58 +116,55 @@ fn values(kind: &str) -> (usize, &'static [&'static str]) {
         | "pregnancy"
         | "prolongedMenstrualPeriods"
         | "sexualActivity" => (0, &[]),
-        _ => SEVERITY,
-    }
+        symptom if SYMPTOMS.contains(&symptom) => SEVERITY,
+        _ => return None,
+    };
+    Some(values)
 }
 
-/// What a category says.
+/// What a print says of a category.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Said {
     /// HealthKit's value.
     Value(&'static str),
-    /// Nothing that HealthKit has a name for; what is printed is metadata.
+    /// HealthKit's metadata of a category without values.
+    Entry(&'static str, &'static str),
+    /// No more than that the category has no values.
+    Nothing,
+    /// Nothing that HealthKit has a name for.
     Unknown,
 }
 
-/// HealthKit's value of a category, by its name or its number; what a category without values
-/// prints beside it is metadata.
-pub(super) fn value(kind: &Kind, printed: Option<&str>, metadata: &mut Metadata) -> Said {
-    let (first, all) = values(kind);
-    let mut remember = |key: &str, text: &str| {
-        metadata.entries.push((key.to_owned(), text.to_owned()));
-    };
-    if all.is_empty() {
-        let own = printed.map(camel);
-        match (kind.as_str(), own.as_deref()) {
-            (_, None | Some("" | "notApplicable")) | ("sexualActivity", Some("unspecified")) => {}
-            ("sexualActivity", Some("protectionUsed")) => {
-                remember("HKSexualActivityProtectionUsed", "1");
-            }
-            ("sexualActivity", Some("protectionNotUsed")) => {
-                remember("HKSexualActivityProtectionUsed", "0");
-            }
-            _ => remember("value", printed.unwrap_or_default()),
-        }
-        return Said::Value("notApplicable");
-    }
-    let Some(printed) = printed else {
+/// The value of a category of which no value is printed.
+pub(super) fn unsaid(kind: &Kind) -> Option<&'static str> {
+    let (_, all) = values(kind)?;
+    all.is_empty().then_some("notApplicable")
+}
+
+/// What the name or the number of a value says of a category.
+pub(super) fn said(kind: &Kind, printed: &str) -> Said {
+    const PROTECTION: &str = "HKSexualActivityProtectionUsed";
+    let Some((first, all)) = values(kind) else {
         return Said::Unknown;
     };
-    let named = |own: &str| all.iter().find(|name| **name == own).copied();
-    let found = match printed.parse::<usize>() {
-        Ok(number) => number
-            .checked_sub(first)
-            .and_then(|at| all.get(at))
-            .copied(),
-        Err(_) => named(&spelled(kind, &camel(printed))),
+    let own = camel(printed);
+    if all.is_empty() {
+        return match (kind.as_str(), own.as_str()) {
+            // 0 is HealthKit's number of it.
+            (_, "notApplicable" | "0") | ("sexualActivity", "unspecified") => Said::Nothing,
+            ("sexualActivity", "protectionUsed") => Said::Entry(PROTECTION, "1"),
+            ("sexualActivity", "protectionNotUsed") => Said::Entry(PROTECTION, "0"),
+            _ => Said::Unknown,
+        };
+    }
+    let found = if let Ok(number) = printed.parse::<usize>() {
+        let at = number.checked_sub(first);
+        at.and_then(|at| all.get(at))
+    } else {
+        let own = spelled(kind, &own);
+        all.iter().find(|name| **name == own)
     };
-    found.map_or_else(
-        || {
-            remember("value", printed);
-            Said::Unknown
-        },
-        Said::Value,
-    )
+    found.map_or(Said::Unknown, |value| Said::Value(value))
 }
 
 /// Other English words for the same value.
@@ -182,25 +220,34 @@ mod tests {
                 Some("luteinizingHormoneSurge"),
             ),
             ("pregnancy", None, Some("notApplicable")),
-            (
-                "sexualActivity",
-                Some("Protection Used"),
-                Some("notApplicable"),
-            ),
+            ("sexualActivity", Some("Geschützt"), None),
+            // A category that is no symptom has no severity.
+            ("sleepAnalysis", Some("3"), None),
+            ("sleepAnalysis", None, None),
+            ("standHours", Some("mild"), None),
         ] {
-            let mut metadata = Metadata::default();
-            let said = value(&Kind::stored(kind), printed, &mut metadata);
+            let kind = Kind::stored(kind);
+            let said = match printed {
+                Some(printed) => said(&kind, printed),
+                None => unsaid(&kind).map_or(Said::Unknown, Said::Value),
+            };
             let expected = expected.map_or(Said::Unknown, Said::Value);
             assert_eq!(said, expected, "{kind} {printed:?}");
-            let kept = metadata.value("value").is_some();
-            assert_eq!(kept, said == Said::Unknown && printed.is_some(), "{kind}");
         }
+        let sexual = Kind::stored("sexualActivity");
+        let protected = Said::Entry("HKSexualActivityProtectionUsed", "1");
+        assert_eq!(said(&sexual, "Protection Used"), protected);
+        assert_eq!(said(&sexual, "Not Applicable"), Said::Nothing);
+        assert_eq!(unsaid(&sexual), Some("notApplicable"));
     }
 
     #[test]
     fn every_name_is_a_category_of_the_table() {
         for (name, kind) in NAMES {
             assert_eq!(Kind::stored(kind).is_category(), Some(true), "{name}");
+        }
+        for name in SYMPTOMS {
+            assert_eq!(Kind::stored(name).is_category(), Some(true), "{name}");
         }
     }
 }

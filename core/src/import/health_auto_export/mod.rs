@@ -11,13 +11,16 @@
 mod categories;
 mod ecg;
 mod events;
+mod heart;
 mod json;
 mod measure;
+mod medication;
 mod metric;
 mod moment;
 mod names;
 mod route;
 mod survey;
+mod symptom;
 mod tree;
 mod workout;
 
