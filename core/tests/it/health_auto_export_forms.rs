@@ -5,7 +5,7 @@ use healthsync_core::{document::Noun, store::Store};
 use serde_json::{Value, json};
 
 use crate::{
-    documents::reasons,
+    documents::{documents, reasons},
     health_auto_export::kept,
     health_auto_export_events::{MORNING, kept_once, of, only},
     import::column,
@@ -178,6 +178,33 @@ fn a_long_list_of_rates_takes_nothing_else_away() {
     assert_eq!(reasons(&imported), [("values beyond the limit", 2000)]);
     assert_eq!(column(&store, "type"), ["highHeartRateEvent"]);
     assert_eq!(column(&store, "sourceName"), ["Watch"]);
+}
+
+#[test]
+fn an_element_of_another_form_is_told_and_the_rest_is_kept() {
+    let good = event("\"name\":\"Fever\",\"severity\":\"Mild\",\"classification\":\"x\"");
+    let strange = "\"x\",5,-5,0.5,true,[{\"a\":[1]}]";
+    for section in [
+        "symptoms",
+        "cycleTracking",
+        "heartRateNotifications",
+        "medications",
+        "ecg",
+    ] {
+        let (store, imported) = kept(&of(section, &format!("{strange},{good}")));
+        let kept = column(&store, "type").len()
+            + documents(&store, Noun::Medication).len()
+            + documents(&store, Noun::Ecg).len();
+        assert_eq!(kept, 1, "{section}");
+        let told = reasons(&imported);
+        assert_eq!(told[0], ("elements that are no objects", 6), "{section}");
+    }
+    let text = format!(
+        "{{\"data\":{{\"ecg\":5,\"workouts\":\"\",\"stateOfMind\":{{\"a\":{{}}}},\"symptoms\":[{good}]}}}}"
+    );
+    let (store, imported) = kept(&text);
+    assert_eq!(column(&store, "type"), ["fever"]);
+    assert_eq!(reasons(&imported), [("sections that are no lists", 3)]);
 }
 
 #[test]

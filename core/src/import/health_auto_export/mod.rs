@@ -13,6 +13,7 @@ mod ecg;
 mod events;
 mod heart;
 mod json;
+mod lenient;
 mod measure;
 mod medication;
 mod metric;
@@ -32,6 +33,7 @@ use self::{
     ecg::EcgReader,
     events::Section,
     json::{Array, Elements, Fields, Guarded, Members, Object, failed},
+    lenient::Lenient,
     metric::Metric,
     survey::{Head, Survey},
     tree::Tree,
@@ -122,6 +124,9 @@ const SECTIONS: &[&str] = &[
     "symptoms",
 ];
 
+const NO_LIST: &str = "sections that are no lists";
+const NO_OBJECT: &str = "elements that are no objects";
+
 /// The second walk.
 struct Reader<'s, 'k> {
     heads: Vec<Head>,
@@ -172,10 +177,12 @@ impl Reader<'_, '_> {
         section: Section,
         map: &mut A,
     ) -> Result<(), A::Error> {
-        map.next_value_seed(Array(&mut Events {
+        let mut events = Events {
             section,
             reader: self,
-        }))
+        };
+        let is_list = map.next_value_seed(Lenient(Array(&mut events)))?;
+        self.skip((!is_list).into(), NO_LIST)
     }
 }
 
@@ -184,8 +191,14 @@ impl Members for Reader<'_, '_> {
         match key {
             "data" => map.next_value_seed(Object(self)),
             "metrics" => map.next_value_seed(Array(&mut Metrics(self))),
-            "workouts" => map.next_value_seed(Array(&mut Workouts(self))),
-            "ecg" => map.next_value_seed(Array(&mut Ecgs(self))),
+            "workouts" => {
+                let is_list = map.next_value_seed(Lenient(Array(&mut Workouts(self))))?;
+                self.skip((!is_list).into(), NO_LIST)
+            }
+            "ecg" => {
+                let is_list = map.next_value_seed(Lenient(Array(&mut Ecgs(self))))?;
+                self.skip((!is_list).into(), NO_LIST)
+            }
             "stateOfMind" => self.events(Section::Moods, map),
             "medications" => self.events(Section::Medications, map),
             "symptoms" => self.events(Section::Symptoms, map),
@@ -259,10 +272,14 @@ struct Workouts<'r, 's, 'k>(&'r mut Reader<'s, 'k>);
 impl Elements for Workouts<'_, '_, '_> {
     fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
         let mut workout = WorkoutReader::default();
-        if list.next_element_seed(Object(&mut workout))?.is_none() {
+        let Some(is_object) = list.next_element_seed(Lenient(Object(&mut workout)))? else {
             return Ok(false);
-        }
+        };
         let reader = &mut *self.0;
+        if !is_object {
+            reader.skip(1, NO_OBJECT)?;
+            return Ok(true);
+        }
         match workout.finish(reader.workouts, &mut reader.writers) {
             Ok(finished) => {
                 reader.workouts += 1;
@@ -282,10 +299,14 @@ struct Ecgs<'r, 's, 'k>(&'r mut Reader<'s, 'k>);
 impl Elements for Ecgs<'_, '_, '_> {
     fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
         let mut ecg = EcgReader::default();
-        if list.next_element_seed(Object(&mut ecg))?.is_none() {
+        let Some(is_object) = list.next_element_seed(Lenient(Object(&mut ecg)))? else {
             return Ok(false);
-        }
+        };
         let reader = &mut *self.0;
+        if !is_object {
+            reader.skip(1, NO_OBJECT)?;
+            return Ok(true);
+        }
         match ecg.finish(&mut reader.writers) {
             Ok((document, tell)) => {
                 reader.hand_on(Item::Document(Box::new(document)))?;
@@ -306,8 +327,12 @@ struct Events<'r, 's, 'k> {
 impl Elements for Events<'_, '_, '_> {
     fn element<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
         let mut tree = Tree::default();
-        if list.next_element_seed(Object(&mut tree))?.is_none() {
+        let Some(is_object) = list.next_element_seed(Lenient(Object(&mut tree)))? else {
             return Ok(false);
+        };
+        if !is_object {
+            self.reader.skip(1, NO_OBJECT)?;
+            return Ok(true);
         }
         match self.section.read(&tree, &mut self.reader.writers) {
             Ok(kept) => {
