@@ -1,11 +1,14 @@
 //! Health Auto Export documents little of what it writes beside metrics and workouts: other forms of
 //! it lose nothing without a word, and never the rest of the file.
 
-use healthsync_core::{document::Noun, store::Store};
+use healthsync_core::{
+    document::Noun,
+    store::{Imported, Store},
+};
 use serde_json::{Value, json};
 
 use crate::{
-    documents::{documents, reasons},
+    documents::{columns, documents, reasons},
     health_auto_export::kept,
     health_auto_export_events::{MORNING, kept_once, of, only},
     import::column,
@@ -205,6 +208,13 @@ fn an_element_of_another_form_is_told_and_the_rest_is_kept() {
     let (store, imported) = kept(&text);
     assert_eq!(column(&store, "type"), ["fever"]);
     assert_eq!(reasons(&imported), [("sections that are no lists", 3)]);
+    for voltages in ["{\"a\":[1]}", "\"\"", "7"] {
+        let ecg = event(&format!("\"voltageMeasurements\":{voltages}"));
+        let (store, imported) = kept(&of("ecg", &ecg));
+        assert_eq!(documents(&store, Noun::Ecg).len(), 1, "{voltages}");
+        let expected = ("voltages of an electrocardiogram that are no numbers", 1);
+        assert_eq!(reasons(&imported), [expected], "{voltages}");
+    }
 }
 
 #[test]
@@ -286,6 +296,13 @@ fn members_of_another_type_are_understood_or_kept() {
     let (store, _) = kept(&of("stateOfMind", &mood));
     let (_, body) = only(&store, Noun::StateOfMind);
     assert_eq!(body, json!({"id": [7], "metadata": "x", "valence": 0.5}));
+    let ecg = event("\"classification\":2,\"samplingFrequency\":\"512\"");
+    let (store, _) = kept_once("ecg", &ecg, &[MORNING]);
+    let (_, body) = only(&store, Noun::Ecg);
+    assert_eq!(
+        body,
+        json!({"classification": 2, "sampleRate": 512.0, "unit": "µV"})
+    );
 }
 
 #[test]
@@ -295,9 +312,42 @@ fn dates_of_other_names_do_not_follow_the_zone() {
     for (section, noun) in [
         ("stateOfMind", Noun::StateOfMind),
         ("medications", Noun::Medication),
+        ("ecg", Noun::Ecg),
     ] {
         let (store, _) = kept_once(section, dates, &[MORNING]);
         let (_, body) = only(&store, noun);
         assert!(!body.to_string().contains("+1000"), "{section}: {body}");
+    }
+}
+
+#[test]
+fn voltages_of_one_recording_are_on_one_scale() {
+    let ecg = |voltages: &str| {
+        event(&format!(
+            "\"samplingFrequency\":512,\"voltageMeasurements\":[{voltages}]"
+        ))
+    };
+    let told = |imported: &Imported| {
+        let told = reasons(imported).into_iter();
+        told.map(|(reason, count)| (reason.to_owned(), count))
+            .collect::<Vec<_>>()
+    };
+    let foreign = "{\"voltage\":1,\"units\":\"kV\"}";
+    let known = "{\"voltage\":1,\"units\":\"mV\"}";
+    let (store, imported) = kept(&of("ecg", &ecg(&[foreign, foreign].join(","))));
+    let (document, body) = only(&store, Noun::Ecg);
+    assert_eq!(columns(&store, &document), [[1.0, 1.0]]);
+    assert_eq!(body["unit"], "kV");
+    let expected = "electrocardiograms in an unknown unit (kept as printed)";
+    assert_eq!(told(&imported), [(expected.to_owned(), 1)]);
+    let other = foreign.replace("kV", "GV");
+    for mixed in [[known, foreign], [foreign, known], [foreign, &other]] {
+        let (store, imported) = kept(&of("ecg", &ecg(&mixed.join(","))));
+        let (document, body) = only(&store, Noun::Ecg);
+        assert_eq!(document.points, 0);
+        assert_eq!(body["unit"], "µV");
+        let expected = "electrocardiograms in several units, of which some are unknown \
+                        (kept without voltages)";
+        assert_eq!(told(&imported), [(expected.to_owned(), 1)]);
     }
 }
