@@ -7,25 +7,25 @@ use crate::document::Noun;
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Collection {
-    /// The rings of each day: [`DocumentRecord`](super::collections::DocumentRecord).
+    /// The rings of each day: [`DocumentRecord`](super::DocumentRecord).
     Activity,
-    /// Hearing tests: [`DocumentRecord`](super::collections::DocumentRecord).
+    /// Hearing tests: [`DocumentRecord`](super::DocumentRecord).
     Audiograms,
-    /// FHIR resources of clinics: [`DocumentRecord`](super::collections::DocumentRecord).
+    /// FHIR resources of clinics: [`DocumentRecord`](super::DocumentRecord).
     Clinical,
-    /// Blood pressures and meals: [`CorrelationRecord`](super::collections::CorrelationRecord).
+    /// Blood pressures and meals: [`CorrelationRecord`](super::CorrelationRecord).
     Correlations,
-    /// Electrocardiograms with their voltages: [`DocumentRecord`](super::collections::DocumentRecord).
+    /// Electrocardiograms with their voltages: [`DocumentRecord`](super::DocumentRecord).
     Ecg,
-    /// Doses of medications: [`DocumentRecord`](super::collections::DocumentRecord).
+    /// Doses of medications: [`DocumentRecord`](super::DocumentRecord).
     Medications,
-    /// States of mind: [`DocumentRecord`](super::collections::DocumentRecord).
+    /// States of mind: [`DocumentRecord`](super::DocumentRecord).
     Moods,
-    /// Prescriptions of glasses: [`DocumentRecord`](super::collections::DocumentRecord).
+    /// Prescriptions of glasses: [`DocumentRecord`](super::DocumentRecord).
     Prescriptions,
-    /// Routes of workouts with their points: [`DocumentRecord`](super::collections::DocumentRecord).
+    /// Routes of workouts with their points: [`DocumentRecord`](super::DocumentRecord).
     Routes,
-    /// Workouts: [`WorkoutRecord`](super::collections::WorkoutRecord).
+    /// Workouts: [`WorkoutRecord`](super::WorkoutRecord).
     Workouts,
 }
 
@@ -136,3 +136,25 @@ impl FromStr for Collection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no such collection")]
 pub struct UnknownCollection;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_paths_and_nouns_are_told_apart() {
+        assert!(Collection::ALL.is_sorted_by_key(|collection| collection.as_str()));
+        for collection in Collection::ALL {
+            assert_eq!(collection.as_str().parse(), Ok(*collection));
+            assert_eq!(Collection::of_path(collection.path()), Some(*collection));
+            if let Some(noun) = collection.noun() {
+                assert_eq!(Collection::of_noun(noun), Some(*collection));
+            }
+        }
+        assert_eq!("samples".parse::<Collection>(), Err(UnknownCollection));
+        for noun in Noun::ALL {
+            let served = Collection::of_noun(*noun).is_some();
+            assert_eq!(served, *noun != Noun::Characteristics, "{noun}");
+        }
+    }
+}

@@ -6,8 +6,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub use super::collection::{Collection, UnknownCollection};
-
 /// The query string of a collection. Unknown names are refused: a misspelled filter must not widen
 /// an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -265,27 +263,4 @@ pub struct PointRecord {
     /// Metres.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vertical_accuracy: Option<f64>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::document::Noun;
-
-    #[test]
-    fn names_paths_and_nouns_are_told_apart() {
-        assert!(Collection::ALL.is_sorted_by_key(|collection| collection.as_str()));
-        for collection in Collection::ALL {
-            assert_eq!(collection.as_str().parse(), Ok(*collection));
-            assert_eq!(Collection::of_path(collection.path()), Some(*collection));
-            if let Some(noun) = collection.noun() {
-                assert_eq!(Collection::of_noun(noun), Some(*collection));
-            }
-        }
-        assert_eq!("samples".parse::<Collection>(), Err(UnknownCollection));
-        for noun in Noun::ALL {
-            let served = Collection::of_noun(*noun).is_some();
-            assert_eq!(served, *noun != Noun::Characteristics, "{noun}");
-        }
-    }
 }

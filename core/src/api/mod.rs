@@ -7,7 +7,7 @@ mod aggregates;
 mod changes;
 mod code;
 mod collection;
-pub mod collections;
+mod collections;
 mod samples;
 mod status;
 mod types;
@@ -17,9 +17,10 @@ pub use self::{
     aggregates::{AggregatesParams, TotalRecord},
     changes::{CHANGES_LIMIT, CHANGES_WAIT, ChangesParams, SeriesBlock},
     code::{Code, UnknownCode},
+    collection::{Collection, UnknownCollection},
     collections::{
-        Collection, CollectionParams, CorrelationRecord, DocumentRecord, EventRecord, MemberRecord,
-        PartRecord, PointRecord, StatisticRecord, UnknownCollection, WorkoutRecord,
+        CollectionParams, CorrelationRecord, DocumentRecord, EventRecord, MemberRecord, PartRecord,
+        PointRecord, StatisticRecord, WorkoutRecord,
     },
     samples::{DataRequest, DataResponse, SampleRecord, SamplesParams},
     status::{AuditHead, Status},

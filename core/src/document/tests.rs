@@ -11,6 +11,21 @@ fn names_are_found_again() {
     assert_eq!("record".parse::<Noun>(), Err(UnknownNoun));
 }
 
+/// What waits between the stages of an import is bounded by this.
+#[test]
+fn what_is_nested_has_its_weight() {
+    let mut body = Body::default();
+    body.set("labels", vec!["x".repeat(1000); 900]);
+    let mut objects = Map::new();
+    objects.insert("k".repeat(5000), serde_json::json!({"a": "y".repeat(5000)}));
+    body.set("associations", objects);
+    assert!(
+        (910_000..2_000_000).contains(&body.size()),
+        "{}",
+        body.size()
+    );
+}
+
 fn rings(energy: f64, half: f64, minutes: u32) -> Body {
     let mut body = Body::default();
     body.set_number("activeEnergyBurned", energy, half);

@@ -3,6 +3,7 @@
 use serde::de::{MapAccess, SeqAccess};
 
 use super::{
+    events::APP,
     json::{Array, Elements, Fields, Members},
     lenient::Lenient,
     tree::{DATES, Tree},
@@ -118,7 +119,7 @@ impl EcgReader {
         let length = length.filter(|ms| *ms > 0.0 && *ms < 86_400_000.0);
         let end_ms = length.map_or(printed_end, |ms| start_ms + whole_ms(ms));
         let mut document = Document::new(Noun::Ecg, start_ms, end_ms);
-        let source = tree.source().unwrap_or("Health Auto Export");
+        let source = tree.source().unwrap_or(APP);
         document.provenance = Some(writers.find(source, None, None));
         let body = &mut document.body;
         let mut known = DATES.to_vec();

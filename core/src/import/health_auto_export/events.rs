@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The source of what names none.
-const APP: &str = "Health Auto Export";
+pub(super) const APP: &str = "Health Auto Export";
 
 /// Which of these lists an element stands in.
 #[derive(Clone, Copy)]

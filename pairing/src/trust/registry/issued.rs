@@ -3,7 +3,7 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{KeyItem, Registry, TrustError, name};
+use super::{KeyItem, Registry, TrustError, items};
 use crate::id::PairId;
 
 /// A leaf that some pair's CA signed.
@@ -34,7 +34,7 @@ impl Registry {
             )?;
         }
         if let Some(item) = item {
-            name(&change, item)?;
+            items::name(&change, item)?;
         }
         change.commit()?;
         Ok(())

@@ -220,6 +220,19 @@ fn a_serial_number_is_issued_once() {
             .issue(&PairId([2; 16]), &[leaf(3, 30), leaf(1, 30)], None)
             .is_err()
     );
+    // All of them or none, and no name of an item without them.
+    assert_eq!(registry.issued(&PairId([2; 16]), 10).unwrap(), []);
+    let item = KeyItem {
+        item: "host=b".to_owned(),
+        pair: PairId([2; 16]),
+        holds_ca_key: true,
+        leaf_not_after: 30,
+    };
+    for (serial, is_new) in [(1, false), (4, true)] {
+        let issued = registry.issue(&item.pair, &[leaf(serial, 30)], Some(&item));
+        assert_eq!(issued.is_ok(), is_new);
+        assert_eq!(registry.key_item(&item.item).unwrap().is_some(), is_new);
+    }
     assert_eq!(registry.issued(&pair, 10).unwrap().len(), 2);
     assert_eq!(registry.issued(&pair, 11).unwrap(), [leaf(2, 20)]);
     registry.forget_ended(11).unwrap();
