@@ -147,14 +147,14 @@ fn discovery_poison() {
     }
     assert!(fakes.len() > 150, "{} fakes stand", fakes.len());
 
+    // The place of before: a trap may have got its port meanwhile.
+    let before = saved_addresses(&device);
     device.run(&["status"]).good();
-    assert_eq!(saved_addresses(&device)[0], honest);
+    let after = saved_addresses(&device);
+    assert_eq!(after[0], honest);
     assert!(
-        saved_addresses(&device)
-            .iter()
-            .filter_map(|address| address.parse().ok())
-            .all(|address: SocketAddr| !fakes.contains(&address.port())),
-        "only a verified address is saved"
+        after[1..].iter().all(|address| before.contains(address)),
+        "only a verified address is saved: {after:?}"
     );
     drop(daemon.shutdown());
 }
