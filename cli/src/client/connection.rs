@@ -24,6 +24,10 @@ use tokio::{task::JoinHandle, time::timeout};
 /// How much of an answer may be under way (HTTP/2 flow control).
 const WINDOW: u32 = 4 << 20;
 
+/// Of HTTP/2: a batch of samples is one frame. Frames of the 16 KiB that are usual would each be two
+/// records of TLS and a call of the system.
+const FRAME: u32 = 256 << 10;
+
 /// How long a connection that failed may take to say why.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
@@ -82,6 +86,7 @@ impl Connection {
             let (sender, connection) = http2::Builder::new(TokioExecutor::new())
                 .initial_stream_window_size(WINDOW)
                 .initial_connection_window_size(WINDOW)
+                .max_frame_size(FRAME)
                 .handshake(io)
                 .await
                 .map_err(broken)?;

@@ -12,7 +12,7 @@ use std::{
 
 use rustls::{AlertDescription, ClientConnection};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, BufReader, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::client::TlsStream;
@@ -24,10 +24,16 @@ use super::{
     trace::Trace,
 };
 
+/// rustls asks for 4 KiB at a time; this asks the system for more.
+const READ_AHEAD: usize = 64 << 10;
+
+/// What TLS reads from and writes to.
+pub(super) type Tcp = BufReader<TcpStream>;
+
 /// An open connection whose server is verified.
 #[derive(Debug)]
 pub struct Channel {
-    tls: TlsStream<Recording<TcpStream>>,
+    tls: TlsStream<Recording<Tcp>>,
     shown: Shown,
     heard: Heard,
     trace: Trace,
@@ -77,7 +83,7 @@ impl Heard {
 
 impl Channel {
     pub(super) fn new(
-        tls: TlsStream<Recording<TcpStream>>,
+        tls: TlsStream<Recording<Tcp>>,
         client_authenticated: bool,
         trace: &Trace,
     ) -> Self {
@@ -105,6 +111,10 @@ impl Channel {
     pub fn connection(&self) -> &ClientConnection {
         self.tls.get_ref().1
     }
+}
+
+pub(super) fn read_ahead(tcp: TcpStream) -> Tcp {
+    BufReader::with_capacity(READ_AHEAD, tcp)
 }
 
 /// An alert that ended a handshake or a connection: the peer's, or the one that we sent for it.

@@ -25,7 +25,7 @@ use tokio_rustls::TlsConnector;
 pub use self::look::{look, look_again};
 pub use super::channel::Shown;
 use super::{
-    channel::{Channel, tell_alert},
+    channel::{Channel, Tcp, read_ahead, tell_alert},
     failure::{Failure, Phase, Subject, cause, find, of_io},
     identity::identity,
     pinned_ca::PinnedCa,
@@ -179,7 +179,7 @@ async fn steps(
     });
     configuration.client_auth_cert_resolver = identity;
     let handshake = TlsConnector::from(Arc::new(configuration))
-        .connect(name, Recording::new(tcp, trace.clone()))
+        .connect(name, Recording::new(read_ahead(tcp), trace.clone()))
         .into_fallible();
     let tls = timeout_at(end, handshake)
         .await
@@ -210,7 +210,7 @@ async fn steps(
 }
 
 /// Why a handshake ended: TLS' own reason, else what the peer said instead of TLS.
-fn broken(error: &std::io::Error, stream: &Recording<TcpStream>, trace: &Trace) -> Failure {
+fn broken(error: &std::io::Error, stream: &Recording<Tcp>, trace: &Trace) -> Failure {
     if let Some(reason) = find::<rustls::Error>(error) {
         tell_alert(reason, trace);
     }
