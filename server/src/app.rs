@@ -22,6 +22,7 @@ pub struct App {
     parts: Parts,
     rate: Limiter,
     scans: Arc<Semaphore>,
+    packing: Arc<Semaphore>,
     news: Arc<News>,
     kept: KeptTotals,
     stop: CancellationToken,
@@ -77,6 +78,7 @@ impl App {
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
             scans: Arc::new(Semaphore::new(parts.limits.scans)),
+            packing: Arc::new(Semaphore::new(1)),
             rate: Limiter::new(parts.limits.rate),
             news: News::new(parts.folder.health_db(), &parts.limits),
             kept: KeptTotals::default(),
@@ -213,6 +215,11 @@ impl App {
             })
             .await?;
         outcome.map_err(|error| ServerError::Store(path, error))
+    }
+
+    /// A turn to make packs, unless somebody does so already.
+    pub fn packing_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.packing).try_acquire_owned().ok()
     }
 
     /// Waits for a turn to read the store at length; `None` when the server stops.

@@ -114,6 +114,11 @@ impl DataFolder {
         self.path.join("health.db")
     }
 
+    /// Batches of samples that are encoded already; may be deleted at any time.
+    pub fn packs_db(&self) -> PathBuf {
+        self.path.join("packs.db")
+    }
+
     /// The device records.
     pub fn trust_db(&self) -> PathBuf {
         self.path.join("trust.db")

@@ -26,6 +26,7 @@ pub mod log;
 pub mod lull;
 pub mod news;
 pub mod notices;
+pub mod packing;
 pub mod passphrase;
 pub mod permit;
 pub mod present;

@@ -24,6 +24,7 @@ pub(super) const ARROW: Format = Format {
         Box::new(Arrow {
             include_metadata: options.include_metadata,
             writer: None,
+            forgot: false,
         })
     },
 };
@@ -34,6 +35,8 @@ const ZSTD_LEVEL: i32 = 1;
 struct Arrow {
     include_metadata: bool,
     writer: Option<StreamWriter<Vec<u8>>>,
+    /// The reader has other dictionaries than the writer knows of.
+    forgot: bool,
 }
 
 impl Arrow {
@@ -54,6 +57,9 @@ impl Encoder for Arrow {
 
     fn batch(&mut self, batch: &SampleBatch, out: &mut Vec<u8>) -> Result<(), FormatError> {
         let columns = fitting(batch, self.include_metadata)?;
+        if std::mem::take(&mut self.forgot) {
+            self.writer = Some(within_stream(&batch::schema(self.include_metadata))?);
+        }
         let writer = self.writer.as_mut().ok_or_else(not_started)?;
         writer.write(&columns).map_err(FormatError::encode)?;
         self.drain(out);
@@ -66,6 +72,36 @@ impl Encoder for Arrow {
         self.drain(out);
         Ok(())
     }
+
+    fn takes_packs(&self) -> bool {
+        !self.include_metadata
+    }
+
+    fn packed(&mut self, mut messages: Vec<u8>, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        self.forgot = true;
+        if out.is_empty() {
+            *out = messages;
+        } else {
+            out.append(&mut messages);
+        }
+        Ok(())
+    }
+}
+
+/// A batch as messages that may stand anywhere behind the schema of a stream: the dictionaries are
+/// with them. Of the columns that are always there.
+pub(crate) fn packed(batch: &SampleBatch) -> Result<Vec<u8>, FormatError> {
+    let columns = fitting(batch, false)?;
+    let mut writer = within_stream(&batch::schema(false))?;
+    writer.write(&columns).map_err(FormatError::encode)?;
+    Ok(std::mem::take(writer.get_mut()))
+}
+
+/// A stream whose schema was sent.
+fn within_stream(schema: &Schema) -> Result<StreamWriter<Vec<u8>>, FormatError> {
+    let mut writer = stream_writer(schema)?;
+    writer.get_mut().clear();
+    Ok(writer)
 }
 
 /// The columns of a batch, without those on demand unless they are wanted.

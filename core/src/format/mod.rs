@@ -30,6 +30,7 @@ pub use self::{
     table::TableEncoder,
 };
 pub(crate) use self::{
+    arrow::packed,
     rows::{COLUMNS, MORE_COLUMNS},
     table::json_field,
 };
@@ -88,6 +89,14 @@ pub trait Encoder: Send {
     fn batch(&mut self, batch: &SampleBatch, out: &mut Vec<u8>) -> Result<(), FormatError>;
     /// The end.
     fn finish(&mut self, end: &End, out: &mut Vec<u8>) -> Result<(), FormatError>;
+    /// Whether [`Encoder::packed`] may be called.
+    fn takes_packs(&self) -> bool {
+        false
+    }
+    /// Some samples that are messages of an Arrow stream already.
+    fn packed(&mut self, _messages: Vec<u8>, _out: &mut Vec<u8>) -> Result<(), FormatError> {
+        Err(FormatError::encode("this format has no packs"))
+    }
 }
 
 /// One line of the list of formats.

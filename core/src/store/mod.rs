@@ -4,6 +4,7 @@ mod changes;
 mod documents;
 mod ingest;
 mod lookup;
+mod packs;
 mod plan;
 mod priority;
 mod range;
@@ -26,8 +27,10 @@ pub use documents::{NounSummary, StoredDocument};
 pub use ingest::{
     Consent, Deletion, ImportFailed, ImportOptions, ImportProgress, NotPruned, Settled,
 };
+pub use packs::Packs;
 pub use priority::{Preference, RankedSource};
 pub use range::{Paged, Place, Range};
+pub use scan::Piece;
 pub use totals::{KeptTotals, TotalsError};
 pub use workouts::{
     Member, StoredActivity, StoredCorrelation, StoredEvent, StoredStatistic, StoredWorkout,
@@ -145,6 +148,8 @@ pub struct TypeSummary {
 pub struct Scanned {
     /// Samples handed on.
     pub count: u64,
+    /// Those of them that came from packs.
+    pub packed: u64,
     /// Where the next page begins, if a limit cut the answer.
     pub next_cursor: Option<Cursor>,
 }

@@ -8,9 +8,10 @@ use std::ops::ControlFlow;
 use rusqlite::{Connection, Row as SqlRow, Transaction, TransactionBehavior, params_from_iter};
 
 use super::{
-    Scanned, Store, StoreError, TypeSummary,
+    Packs, Scanned, Store, StoreError, TypeSummary,
     lookup::{Lookup, SharedTexts},
-    plan::{Part, Plan},
+    packs::{At, Pack, Reading},
+    plan::{Part, Plan, Stretch},
 };
 use crate::{
     batch::{BatchBuilder, More, Row, SampleBatch},
@@ -99,26 +100,40 @@ impl Store {
         query: &Query,
         sink: &mut dyn FnMut(SampleBatch) -> ControlFlow<()>,
     ) -> Result<Scanned, StoreError> {
+        self.scan_packed(query, None, &mut |piece| match piece {
+            Piece::Rows { batch, .. } => sink(batch),
+            // There are no packs.
+            Piece::Packed { .. } => ControlFlow::Continue(()),
+        })
+    }
+
+    /// The same, with packs in place of the rows that they hold; packs are without the columns on demand.
+    pub fn scan_packed(
+        &self,
+        query: &Query,
+        packs: Option<&Packs>,
+        sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
+    ) -> Result<Scanned, StoreError> {
         let _snapshot = self.read_transaction()?;
         let plan = Plan::new(&self.connection, query)?;
+        let packs = packs.filter(|_| !query.include_metadata);
         let mut scan = Scan {
-            builder: BatchBuilder::new(query.include_metadata, BATCH_ROWS),
-            lookups: Lookups::new(&self.connection)?,
-            left: query.limit.unwrap_or(u64::MAX),
-            skip: query.offset,
-            scanned: Scanned::default(),
-            last: None,
+            walk: Walk::new(&self.connection, query.include_metadata, BATCH_ROWS)?,
+            // Begun behind the snapshot: packs of a later state are not taken.
+            packs: packs
+                .map(|packs| packs.read(&self.connection))
+                .transpose()?,
         };
+        scan.walk.left = query.limit.unwrap_or(u64::MAX);
+        scan.walk.skip = query.offset;
         for part in &plan.parts {
-            if scan.part(&self.connection, part, sink)?.is_break() {
-                return Ok(scan.scanned);
+            if scan.part(part, sink)?.is_break() {
+                return Ok(scan.walk.scanned);
             }
         }
-        if scan.builder.len() > 0 {
-            // The sink's answer does not matter any more: this was the last batch.
-            let _ = scan.flush(sink)?;
-        }
-        Ok(scan.scanned)
+        // The sink's answer does not matter any more: this was the last batch.
+        let _ = scan.walk.flush(sink)?;
+        Ok(scan.walk.scanned)
     }
 
     /// A read transaction, unless the caller holds one already.
@@ -171,8 +186,86 @@ fn nth(connection: &Connection, part: &Part, ordinal: u64) -> Result<Cursor, Sto
     )
 }
 
-/// The state of one scan.
+/// What a scan hands on.
+#[derive(Debug)]
+pub enum Piece {
+    /// Rows, with the places of the first and the last of them if they are of one type.
+    Rows {
+        /// The rows.
+        batch: SampleBatch,
+        /// Start and id of the first row.
+        first: (i64, [u8; 16]),
+        /// Of the last row.
+        last: (i64, [u8; 16]),
+    },
+    /// Rows that are messages of an Arrow stream already, with the dictionaries that they need.
+    Packed {
+        /// How many.
+        rows: u64,
+        /// The messages.
+        messages: Vec<u8>,
+    },
+}
+
+/// One scan: rows, and packs where there are some.
 struct Scan<'c> {
+    walk: Walk<'c>,
+    packs: Option<Reading<'c>>,
+}
+
+impl Scan<'_> {
+    /// Goes through one type.
+    fn part(
+        &mut self,
+        part: &Part,
+        sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, StoreError> {
+        let walk = &mut self.walk;
+        if walk.skip > 0
+            && let Some(rows) = part.known_rows.filter(|rows| *rows <= walk.skip)
+        {
+            walk.skip -= rows;
+            return Ok(ControlFlow::Continue(()));
+        }
+        let mut stretch = part.stretch;
+        let packs = self.packs.iter().filter(|_| part.is_whole);
+        for packs in packs {
+            for (first, pack) in packs.known.within(part.kind_id, stretch) {
+                // With a page's edge in it, its rows are gone through one by one.
+                if walk.skip > 0 || walk.left < pack.rows {
+                    break;
+                }
+                let gap = Stretch {
+                    before: Some(first),
+                    ..stretch
+                };
+                let left = walk.left;
+                if walk.rows(part, &gap, sink)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                if walk.left < left {
+                    stretch.behind = Some(walk.at);
+                }
+                if walk.left < pack.rows {
+                    break;
+                }
+                if walk.flush(sink)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                let messages = packs.messages(&pack)?;
+                if walk.pass(part, &pack, messages, sink).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                stretch.behind = Some(pack.last);
+            }
+        }
+        walk.rows(part, &stretch, sink)
+    }
+}
+
+/// Rows become batches.
+pub(super) struct Walk<'c> {
+    connection: &'c Connection,
     builder: BatchBuilder,
     lookups: Lookups<'c>,
     /// Samples that the limit still lets through.
@@ -180,6 +273,9 @@ struct Scan<'c> {
     /// Samples to pass over first.
     skip: u64,
     scanned: Scanned,
+    /// Places of the first row of the next batch and of the last one.
+    first: Option<At>,
+    at: At,
     /// Position of the last sample that the limit let through, once it lets none through.
     last: Option<Cursor>,
 }
@@ -189,27 +285,49 @@ const COLUMNS: &str = "start_ms, id, end_ms, source_id, unit_id, value, category
 /// Those on demand.
 const MORE_COLUMNS: &str = ", origin_id, device_id, created_ms, metadata_id, metadata";
 
-impl Scan<'_> {
-    /// Walks one type.
-    fn part(
+impl<'c> Walk<'c> {
+    /// Of batches of so many rows, without a limit.
+    pub(super) fn new(
+        connection: &'c Connection,
+        include_metadata: bool,
+        batch_rows: usize,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            connection,
+            builder: BatchBuilder::new(include_metadata, batch_rows),
+            lookups: Lookups::new(connection)?,
+            left: u64::MAX,
+            skip: 0,
+            scanned: Scanned::default(),
+            first: None,
+            at: (0, [0; 16]),
+            last: None,
+        })
+    }
+
+    /// Rows that wait for their batch.
+    pub(super) fn waiting(&self) -> usize {
+        self.builder.len()
+    }
+
+    /// Goes through the rows of a part that stand in this stretch of it.
+    pub(super) fn rows(
         &mut self,
-        connection: &Connection,
         part: &Part,
-        sink: &mut dyn FnMut(SampleBatch) -> ControlFlow<()>,
+        stretch: &Stretch,
+        sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, StoreError> {
-        if self.skip > 0
-            && let Some(rows) = part.known_rows.filter(|rows| *rows <= self.skip)
-        {
-            self.skip -= rows;
-            return Ok(ControlFlow::Continue(()));
-        }
         let more = self.builder.more().map_or("", |_| MORE_COLUMNS);
-        let sql = format!(
-            "SELECT {COLUMNS}{more} FROM sample {} ORDER BY start_ms, id",
-            part.condition
-        );
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params_from_iter(&part.parameters))?;
+        let gap;
+        let (condition, parameters) = if *stretch == part.stretch {
+            (&part.condition, &part.parameters)
+        } else {
+            gap = stretch.condition(part.kind_id);
+            (&gap.0, &gap.1)
+        };
+        let sql = format!("SELECT {COLUMNS}{more} FROM sample {condition} ORDER BY start_ms, id");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(parameters))?;
         let kind = self.builder.kinds.add(&part.kind);
         while let Some(row) = rows.next()? {
             if self.skip > 0 {
@@ -219,20 +337,11 @@ impl Scan<'_> {
             if self.left == 0 {
                 // This one is behind the limit.
                 self.scanned.next_cursor = self.last.take();
-                if self.builder.len() > 0 {
-                    let _ = self.flush(sink)?;
-                }
+                let _ = self.flush(sink)?;
                 return Ok(ControlFlow::Break(()));
             }
-            let (start_ms, id) = self.push(row, kind)?;
-            self.left -= 1;
-            if self.left == 0 {
-                self.last = Some(Cursor {
-                    kind: part.kind.clone(),
-                    start_ms,
-                    id,
-                });
-            }
+            self.push(row, kind)?;
+            self.pay(part, 1, self.at);
             if self.builder.is_full() && self.flush(sink)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -240,8 +349,39 @@ impl Scan<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn push(&mut self, row: &SqlRow<'_>, kind: i32) -> Result<(i64, [u8; 16]), StoreError> {
+    /// Hands on a pack; what was gone through before was flushed.
+    fn pass(
+        &mut self,
+        part: &Part,
+        pack: &Pack,
+        messages: Vec<u8>,
+        sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.pay(part, pack.rows, pack.last);
+        self.scanned.count += pack.rows;
+        self.scanned.packed += pack.rows;
+        sink(Piece::Packed {
+            rows: pack.rows,
+            messages,
+        })
+    }
+
+    /// Takes rows from what the limit lets through.
+    fn pay(&mut self, part: &Part, rows: u64, (start_ms, id): At) {
+        self.left -= rows;
+        if self.left == 0 {
+            self.last = Some(Cursor {
+                kind: part.kind.clone(),
+                start_ms,
+                id,
+            });
+        }
+    }
+
+    fn push(&mut self, row: &SqlRow<'_>, kind: i32) -> Result<(), StoreError> {
         let (start_ms, id) = (row.get(0)?, row.get(1)?);
+        self.at = (start_ms, id);
+        self.first = self.first.or(Some(self.at));
         let builder = &mut self.builder;
         let sample = Row {
             id,
@@ -277,20 +417,28 @@ impl Scan<'_> {
                 metadata,
             });
         }
-        Ok((start_ms, id))
+        Ok(())
     }
 
-    fn flush(
+    /// Hands on the rows that wait, if there are some.
+    pub(super) fn flush(
         &mut self,
-        sink: &mut dyn FnMut(SampleBatch) -> ControlFlow<()>,
+        sink: &mut dyn FnMut(Piece) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, StoreError> {
+        let Some(first) = self.first.take() else {
+            return Ok(ControlFlow::Continue(()));
+        };
         // The builder keeps its columns equally long, so this does not fail; if it ever does, it
         // is told as what it is: a value that could not be converted.
         let batch = self.builder.take().map_err(|error| {
             StoreError::from(rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
         })?;
         self.scanned.count += u64::try_from(batch.len()).unwrap_or_default();
-        Ok(sink(batch))
+        Ok(sink(Piece::Rows {
+            batch,
+            first,
+            last: self.at,
+        }))
     }
 }
 

@@ -31,20 +31,26 @@ pub(super) const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_m
 /// Opens the file, makes it (0600) and its tables if they are missing, and refuses a file that is
 /// not ours.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
-    create_private(path).map_err(|source| StoreError::Open {
-        path: path.to_owned(),
-        source,
-    })?;
-    // No SQLITE_OPEN_URI: a path is a path, also when it begins with `file:`.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let mut connection = open_private(path)?;
     prepare(&mut connection).map_err(|error| match error {
         StoreError::NotAStore { .. } => StoreError::NotAStore {
             path: Some(path.to_owned()),
         },
         other => other,
     })?;
+    Ok(connection)
+}
+
+/// Opens a database, making it (0600) if it is missing.
+pub(super) fn open_private(path: &Path) -> Result<Connection, StoreError> {
+    create_private(path).map_err(|source| StoreError::Open {
+        path: path.to_owned(),
+        source,
+    })?;
+    // No SQLITE_OPEN_URI: a path is a path, also when it begins with `file:`.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
 }
 

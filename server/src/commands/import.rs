@@ -27,7 +27,7 @@ use self::{
 use crate::{
     args,
     error::{ExitStatus, ServerError},
-    log,
+    log, packing,
     settings::Settings,
 };
 
@@ -220,6 +220,9 @@ fn import_file(
     };
     step();
     bar.finish_and_clear();
+    if imported.is_ok() && !args.dry_run {
+        packing::imported(&settings.folder, store);
+    }
     imported.map_err(|failed| ImportError::File(path.to_owned(), failed))
 }
 

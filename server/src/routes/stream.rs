@@ -32,7 +32,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, oneshot};
 
 use super::reading::Reading;
-use crate::{app::App, error::ServerError, permit::Permit, refusal::ApiError};
+use crate::{app::App, error::ServerError, packing, permit::Permit, refusal::ApiError};
 
 /// Pieces that wait for the peer.
 const PIECES: usize = 4;
@@ -223,9 +223,19 @@ pub(super) async fn answer(
             .map_err(|error| ApiError::internal(&error))?;
         Ok((query, next.map(|cursor| cursor.to_string())))
     };
+    let shared = Arc::clone(&app);
     let written = move |store: &Store, query: Query, outlet: &mut Outlet| {
         let mut encoder = (format.encoder)(&options);
-        stages::write(store, &query, encoder.as_mut(), outlet)
+        let packs = packing::packs_for(&shared, &query, encoder.as_ref());
+        let written = stages::write(store, packs.as_ref(), &query, encoder.as_mut(), outlet);
+        match &written {
+            Ok(scanned) if encoder.takes_packs() => packing::answered(&shared, scanned),
+            Err(Broken::Store(error)) if packs.is_some() => {
+                packing::give_up(&shared.folder().packs_db(), error);
+            }
+            Ok(_) | Err(_) => {}
+        }
+        written.map(|_| ())
     };
     respond(app, reading, format.media_type, begun, written).await
 }

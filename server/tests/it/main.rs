@@ -14,6 +14,7 @@ mod commands;
 mod house;
 mod killed;
 mod limits;
+mod packs;
 mod renewal;
 mod requests;
 mod scopes;
