@@ -67,7 +67,7 @@ async fn finished(house: &House) {
             sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(Duration::from_secs(60), ended)
+    timeout(Duration::from_mins(1), ended)
         .await
         .expect("the packs are made");
 }

@@ -48,11 +48,12 @@ fn import(store: &mut Store, number: usize, file: &File) {
             "HeartRate\" unit=\"count/min"
         };
         let at = format!("2026-01-10 {:02}:{:02}:00 +0000", minute / 60, minute % 60);
-        export.push_str(&format!(
+        let record = format!(
             "<Record type=\"HKQuantityTypeIdentifier{kind}\" sourceName=\"W{}\" creationDate=\"{at}\" \
              startDate=\"{at}\" endDate=\"{at}\" value=\"{value}\"/>",
             minute % 3
-        ));
+        );
+        export.push_str(&record);
     }
     export.push_str("</HealthData>");
     let options = ImportOptions {
