@@ -11,7 +11,7 @@ use healthsync_core::{
 
 use crate::{app::App, config::DataFolder};
 
-/// Rows that an answer must have gone through one by one before packs are made of them.
+/// Rows that an answer must have gone through one by one, for want of packs, before some are made.
 const WORTH: u64 = 100_000;
 /// Answers that can hold no more rows do without: opening another file is not worth it.
 const FEW: u64 = 8192;
@@ -20,38 +20,35 @@ const SHORT_MS: i64 = 7 * 86_400_000;
 
 /// The packs, if this answer may be long and can hold them.
 pub fn packs_for(app: &App, query: &Query, encoder: &dyn Encoder) -> Option<Packs> {
-    let path = app.folder().packs_db();
     let is_long = query.limit.is_none_or(|limit| limit >= FEW) && length_ms(query) > SHORT_MS;
-    if !is_long || !encoder.takes_packs() || !path.exists() {
+    if !is_long || !encoder.takes_packs() {
         return None;
     }
-    opened(&path)
+    let path = app.folder().packs_db();
+    Packs::open_to_read(&path).unwrap_or_else(|error| {
+        give_up(&path, &error);
+        None
+    })
 }
 
-/// Makes packs in the background, if an answer was long and found too few.
-pub fn answered(app: &Arc<App>, scanned: &Scanned) {
-    if scanned.count.saturating_sub(scanned.packed) < WORTH {
-        return;
+/// What an answer tells of the packs: whether they are damaged, and whether more of them would have helped.
+pub fn answered(app: &Arc<App>, packs: Option<Packs>, scanned: &Scanned) {
+    if let Some(failure) = packs.and_then(|packs| packs.failure()) {
+        give_up(&app.folder().packs_db(), &failure);
     }
-    let Some(turn) = app.packing_turn() else {
-        return;
-    };
-    let app = Arc::clone(app);
-    drop(tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        let path = app.folder().packs_db();
-        let Some(mut packs) = opened(&path) else {
-            return;
-        };
-        let made = Store::open(&app.folder().health_db()).and_then(|store| {
-            while !app.stop().is_cancelled() && packs.fill(&store)? {}
+    if scanned.loose >= WORTH {
+        in_background(app, |app, packs, store| {
+            while !app.stop().is_cancelled() && has_room(app.folder()) && packs.fill(store)? {}
             Ok(())
         });
-        drop(packs);
-        if let Err(error) = made {
-            give_up(&path, &error);
-        }
-    }));
+    }
+}
+
+/// The server starts: what was deleted meanwhile, by whomever, is dropped here as well.
+pub fn started(app: &Arc<App>) {
+    if app.folder().packs_db().exists() {
+        in_background(app, |_, packs, store| packs.sweep(store));
+    }
 }
 
 /// Drops the packs of what an import changed or deleted.
@@ -62,8 +59,45 @@ pub fn imported(folder: &DataFolder, store: &Store) {
     }
     let swept = Packs::open(&path).and_then(|mut packs| packs.sweep(store));
     if let Err(error) = swept {
-        give_up(&path, &error);
+        tracing::warn!(file = %path.display(), %error, "packed samples could not be renewed");
+        remove(&path);
     }
+}
+
+/// Works on the packs in a thread of its own, unless somebody does so already.
+fn in_background(
+    app: &Arc<App>,
+    work: impl FnOnce(&App, &mut Packs, &Store) -> Result<(), StoreError> + Send + 'static,
+) {
+    let Some(turn) = app.packing_turn() else {
+        return;
+    };
+    let app = Arc::clone(app);
+    drop(tokio::task::spawn_blocking(move || {
+        let path = app.folder().packs_db();
+        let done = Packs::open(&path).and_then(|mut packs| {
+            let store = Store::open(&app.folder().health_db())?;
+            work(&app, &mut packs, &store)
+        });
+        match done {
+            Ok(()) => {}
+            Err(StoreError::Full(error)) => {
+                tracing::warn!(file = %path.display(), %error, "there is no room for packed samples");
+                remove(&path);
+                // Nor will there be for as long as this server runs.
+                turn.forget();
+            }
+            Err(error) => give_up(&path, &error),
+        }
+    }));
+}
+
+/// Whether the disk has more room than the samples take themselves: nobody else is to meet a full one.
+fn has_room(folder: &DataFolder) -> bool {
+    let free = rustix::fs::statvfs(folder.path())
+        .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+        .unwrap_or_default();
+    fs::metadata(folder.health_db()).is_ok_and(|store| store.len() < free)
 }
 
 fn length_ms(query: &Query) -> i64 {
@@ -73,21 +107,20 @@ fn length_ms(query: &Query) -> i64 {
     }
 }
 
-fn opened(path: &Path) -> Option<Packs> {
-    Packs::open(path)
-        .map_err(|error| give_up(path, &error))
-        .ok()
+/// The samples are all in the store: without packs an answer only takes longer. Packs are made anew unless
+/// somebody just holds them.
+fn give_up(path: &Path, error: &StoreError) {
+    tracing::warn!(file = %path.display(), %error, "packed samples could not be used");
+    if !matches!(error, StoreError::Busy(_) | StoreError::Open { .. }) {
+        remove(path);
+    }
 }
 
-/// The samples are all in the store: without packs an answer only takes longer. What is damaged is made anew.
-pub fn give_up(path: &Path, error: &StoreError) {
-    tracing::warn!(file = %path.display(), %error, "packed samples could not be used");
-    if matches!(error, StoreError::Damaged(_) | StoreError::NotAStore { .. }) {
-        for ending in ["", "-wal", "-shm"] {
-            let mut name = path.as_os_str().to_owned();
-            name.push(ending);
-            // It may not be there.
-            drop(fs::remove_file(name));
-        }
+fn remove(path: &Path) {
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        // It may not be there.
+        drop(fs::remove_file(name));
     }
 }

@@ -156,7 +156,46 @@ impl Columnar for SampleBatch {
 /// declares is bounded before anything is allocated for it.
 #[derive(Debug)]
 pub struct ArrowStream<B = SampleBatch> {
-    decoder: StreamDecoder,
+    messages: ArrowMessages<B>,
+    decoder: ArrowDecoder<B>,
+}
+
+impl<B> Default for ArrowStream<B> {
+    fn default() -> Self {
+        Self {
+            messages: ArrowMessages::default(),
+            decoder: ArrowDecoder::default(),
+        }
+    }
+}
+
+impl<B: Columnar> ArrowStream<B> {
+    /// Takes the next bytes; gives the batches they complete.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<B>, FormatError> {
+        let mut batches = Vec::new();
+        for message in self.messages.push(bytes)? {
+            batches.extend(self.decoder.decode(&message)?);
+        }
+        Ok(batches)
+    }
+
+    /// Whether the end-of-stream marker was seen; a stream without it was cut off (an error).
+    pub fn finish(self) -> Result<(), FormatError> {
+        self.messages.finish()
+    }
+}
+
+/// A whole message of a stream, fit to be decoded.
+#[derive(Clone, Debug)]
+pub struct ArrowMessage {
+    bytes: Buffer,
+    /// These are rows; any other message (schema, dictionary, end) says something about others.
+    pub is_batch: bool,
+}
+
+/// The first half of reading a stream: its messages.
+#[derive(Debug)]
+pub struct ArrowMessages<B = SampleBatch> {
     /// The beginning of a message.
     pending: Vec<u8>,
     /// How many bytes of it must be there before another look is worth it.
@@ -168,10 +207,9 @@ pub struct ArrowStream<B = SampleBatch> {
     batches: PhantomData<fn() -> B>,
 }
 
-impl<B> Default for ArrowStream<B> {
+impl<B> Default for ArrowMessages<B> {
     fn default() -> Self {
         Self {
-            decoder: StreamDecoder::default(),
             pending: Vec::new(),
             needed: 0,
             started: false,
@@ -181,37 +219,51 @@ impl<B> Default for ArrowStream<B> {
     }
 }
 
-impl<B: Columnar> ArrowStream<B> {
-    /// Takes the next bytes; gives the batches they complete.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<B>, FormatError> {
-        self.pending.extend_from_slice(bytes);
-        let mut batches = Vec::new();
+impl<B: Columnar> ArrowMessages<B> {
+    /// Takes the next bytes; gives the messages they complete, which are not copied where they are whole.
+    pub fn push(&mut self, bytes: impl Into<Buffer>) -> Result<Vec<ArrowMessage>, FormatError> {
+        let bytes = bytes.into();
+        let bytes = if self.pending.is_empty() {
+            bytes
+        } else {
+            self.pending.extend_from_slice(&bytes);
+            if self.pending.len() < self.needed {
+                return Ok(Vec::new());
+            }
+            Buffer::from_vec(std::mem::take(&mut self.pending))
+        };
+        let mut messages = Vec::new();
         let mut at = 0;
         loop {
-            let rest = self.pending.get(at..).unwrap_or_default();
+            let rest = bytes.get(at..).unwrap_or_default();
             if self.ended && !rest.is_empty() {
                 return Err(FormatError::decode("bytes behind the end of the stream"));
             }
             if rest.len() < self.needed.max(check::PREFIX) {
-                break;
+                self.pending = rest.to_vec();
+                return Ok(messages);
             }
-            match check::next::<B>(rest, self.started)? {
-                check::Next::More(needed) => self.needed = needed,
+            let (len, is_batch) = match check::next::<B>(rest, self.started)? {
+                check::Next::More(needed) => {
+                    self.needed = needed;
+                    continue;
+                }
                 check::Next::End(len) => {
-                    decode(&mut self.decoder, rest.get(..len), &mut batches)?;
                     self.ended = true;
-                    at += len;
+                    (len, false)
                 }
-                check::Next::Message(len) => {
-                    decode(&mut self.decoder, rest.get(..len), &mut batches)?;
+                check::Next::Message { len, is_batch } => {
                     self.started = true;
-                    self.needed = 0;
-                    at += len;
+                    (len, is_batch)
                 }
-            }
+            };
+            messages.push(ArrowMessage {
+                bytes: bytes.slice_with_length(at, len),
+                is_batch,
+            });
+            self.needed = 0;
+            at += len;
         }
-        self.pending.drain(..at);
-        Ok(batches)
     }
 
     /// Whether the end-of-stream marker was seen; a stream without it was cut off (an error).
@@ -224,20 +276,36 @@ impl<B: Columnar> ArrowStream<B> {
     }
 }
 
-/// Decodes one whole message. The decoder finishes a message without a body only when it sees the
-/// next one, so there may be more than one batch, or none.
-fn decode<B: Columnar>(
-    decoder: &mut StreamDecoder,
-    message: Option<&[u8]>,
-    batches: &mut Vec<B>,
-) -> Result<(), FormatError> {
-    let mut buffer = Buffer::from(message.unwrap_or_default());
-    while !buffer.is_empty() {
-        if let Some(batch) = decoder.decode(&mut buffer).map_err(FormatError::decode)? {
-            batches.push(B::of(batch).map_err(FormatError::decode)?);
+/// The second half: batches of messages. Of the messages that are no batch it must see all.
+#[derive(Debug)]
+pub struct ArrowDecoder<B = SampleBatch> {
+    decoder: StreamDecoder,
+    batches: PhantomData<fn() -> B>,
+}
+
+impl<B> Default for ArrowDecoder<B> {
+    fn default() -> Self {
+        Self {
+            decoder: StreamDecoder::default(),
+            batches: PhantomData,
         }
     }
-    Ok(())
+}
+
+impl<B: Columnar> ArrowDecoder<B> {
+    /// Decodes a message. The decoder finishes one without a body only when it sees the next one, so
+    /// there may be more than one batch, or none.
+    pub fn decode(&mut self, message: &ArrowMessage) -> Result<Vec<B>, FormatError> {
+        let mut batches = Vec::new();
+        let mut buffer = message.bytes.clone();
+        while !buffer.is_empty() {
+            let batch = self.decoder.decode(&mut buffer);
+            if let Some(batch) = batch.map_err(FormatError::decode)? {
+                batches.push(B::of(batch).map_err(FormatError::decode)?);
+            }
+        }
+        Ok(batches)
+    }
 }
 
 #[cfg(test)]

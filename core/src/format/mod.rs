@@ -22,7 +22,7 @@ use crate::{api::Code, batch::SampleBatch, report::Hint};
 
 pub use self::{
     accept::by_accept,
-    arrow::{ArrowStream, Columnar},
+    arrow::{ArrowDecoder, ArrowMessage, ArrowMessages, ArrowStream, Columnar},
     clinical::{Clinical, Pressure, Standard},
     collection::{
         CollectionEncoder, LineError, Shape, correlation_line, document_line, workout_line,

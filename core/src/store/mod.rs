@@ -150,6 +150,8 @@ pub struct Scanned {
     pub count: u64,
     /// Those of them that came from packs.
     pub packed: u64,
+    /// Those that could come from packs, were there any.
+    pub loose: u64,
     /// Where the next page begins, if a limit cut the answer.
     pub next_cursor: Option<Cursor>,
 }

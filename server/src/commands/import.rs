@@ -220,7 +220,7 @@ fn import_file(
     };
     step();
     bar.finish_and_clear();
-    if imported.is_ok() && !args.dry_run {
+    if !args.dry_run {
         packing::imported(&settings.folder, store);
     }
     imported.map_err(|failed| ImportError::File(path.to_owned(), failed))

@@ -19,7 +19,7 @@ use crate::{
     control, descriptors,
     error::{ExitStatus, ServerError},
     limits::Limits,
-    listen, log, passphrase,
+    listen, log, packing, passphrase,
     settings::{ListenSettings, Settings},
 };
 
@@ -78,6 +78,7 @@ pub(super) async fn start(
         },
     });
     app.set_paused(config.paused);
+    packing::started(&app);
     let socket = control::socket::bind(&folder, &settings.socket_homes)?;
     let control = tokio::spawn(control::server::serve(socket, Arc::clone(&app)));
     let _announcement = announce(args, &app);

@@ -227,15 +227,11 @@ pub(super) async fn answer(
     let written = move |store: &Store, query: Query, outlet: &mut Outlet| {
         let mut encoder = (format.encoder)(&options);
         let packs = packing::packs_for(&shared, &query, encoder.as_ref());
-        let written = stages::write(store, packs.as_ref(), &query, encoder.as_mut(), outlet);
-        match &written {
-            Ok(scanned) if encoder.takes_packs() => packing::answered(&shared, scanned),
-            Err(Broken::Store(error)) if packs.is_some() => {
-                packing::give_up(&shared.folder().packs_db(), error);
-            }
-            Ok(_) | Err(_) => {}
+        let scanned = stages::write(store, packs.as_ref(), &query, encoder.as_mut(), outlet)?;
+        if encoder.takes_packs() {
+            packing::answered(&shared, packs, &scanned);
         }
-        written.map(|_| ())
+        Ok(())
     };
     respond(app, reading, format.media_type, begun, written).await
 }

@@ -7,7 +7,7 @@ use healthsync_core::{
     format::{ArrowStream, Options, by_name},
     store::{Packs, Scanned, Store},
 };
-use healthsync_server::packing;
+use healthsync_server::{config::DataFolder, packing};
 use tokio::time::{sleep, timeout};
 
 use crate::house::{Device, House};
@@ -47,7 +47,7 @@ async fn check(device: &Device, query: &str) -> usize {
 /// What a long answer that found no packs says.
 fn long() -> Scanned {
     Scanned {
-        count: 100_000,
+        loose: 100_000,
         ..Scanned::default()
     }
 }
@@ -56,9 +56,25 @@ fn long() -> Scanned {
 async fn packed() -> House {
     let house = House::open();
     house.fill(5000);
-    packing::answered(&house.app, &long());
+    packing::answered(&house.app, None, &long());
     finished(&house).await;
     house
+}
+
+/// Imports the steps again; some of each pack have another number.
+fn change(folder: &DataFolder) -> Store {
+    let mut store = Store::open(&folder.health_db()).expect("a store");
+    let other = crate::house::export(5000).replace("value=\"7\"", "value=\"700\"");
+    store
+        .import(
+            "default",
+            &mut std::io::Cursor::new(other),
+            None,
+            &healthsync_core::store::ImportOptions::default(),
+            &mut |_| {},
+        )
+        .expect("imported");
+    store
 }
 
 async fn finished(house: &House) {
@@ -128,21 +144,11 @@ async fn an_import_drops_the_packs_that_it_makes_untrue() {
     let house = packed().await;
     let device = house.pair("Anna").await;
     let folder = house.app.folder();
-    let mut store = Store::open(&folder.health_db()).expect("a store");
-    let other = crate::house::export(5000).replace("value=\"7\"", "value=\"700\"");
-    store
-        .import(
-            "default",
-            &mut std::io::Cursor::new(other),
-            None,
-            &healthsync_core::store::ImportOptions::default(),
-            &mut |_| {},
-        )
-        .expect("imported");
+    let store = change(folder);
     assert_eq!(check(&device, "").await, 5001);
     packing::imported(folder, &store);
     assert_eq!(taken(&house), 0);
-    packing::answered(&house.app, &long());
+    packing::answered(&house.app, None, &long());
     finished(&house).await;
     assert_eq!(taken(&house), 5000);
     assert_eq!(check(&device, "").await, 5001);
@@ -156,13 +162,24 @@ async fn short_answers_make_no_packs() {
     let device = house.pair("Anna").await;
     assert_eq!(check(&device, "").await, 3001);
     let short = Scanned {
-        count: 200_000,
-        packed: 150_000,
+        count: 1_000_000,
+        loose: 99_999,
         ..Scanned::default()
     };
-    packing::answered(&house.app, &short);
+    packing::answered(&house.app, None, &short);
     finished(&house).await;
     assert!(!house.app.folder().packs_db().exists());
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_start_drops_what_was_deleted_meanwhile() {
+    let house = packed().await;
+    let folder = house.app.folder();
+    change(folder);
+    packing::started(&house.app);
+    finished(&house).await;
+    assert_eq!(taken(&house), 0);
     house.close().await;
 }
 
@@ -181,14 +198,10 @@ async fn damaged_packs_are_given_up_and_made_anew() {
             bytes.splice(..damage.len(), damage.bytes());
         }
         fs::write(&path, bytes).expect("written");
-        // An answer that met the damage may have broken off; the next one is whole.
-        let url = device.url("/api/v1/samples");
-        let request = device.client().get(url).header("accept", ARROW);
-        if let Ok(answer) = request.send().await {
-            drop(answer.bytes().await);
-        }
+        // The answer that meets the damage is whole, too.
         assert_eq!(check(&device, "").await, 5001);
-        packing::answered(&house.app, &long());
+        assert!(!path.exists(), "it was removed");
+        packing::answered(&house.app, None, &long());
         finished(&house).await;
         assert_eq!(taken(&house), 5000);
     }

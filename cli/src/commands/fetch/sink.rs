@@ -114,6 +114,9 @@ impl Sink {
         if *is_ours == Some(false) {
             return Ok(());
         }
+        if *is_ours == Some(true) {
+            return output.write(bytes);
+        }
         full.extend_from_slice(bytes);
         if is_ours.is_none() {
             if full.starts_with(ours) {
@@ -126,7 +129,9 @@ impl Sink {
                 return Ok(());
             }
         }
-        write_full(full, output)
+        output.write(full)?;
+        full.clear();
+        Ok(())
     }
 
     /// Adds samples.

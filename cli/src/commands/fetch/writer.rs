@@ -1,4 +1,5 @@
-//! Two threads between the network and the output: one reads batches, one writes them.
+//! Two threads between the network and the output: one reads batches, one writes them. A writer that has little
+//! to do, because it writes what travels, reads every other batch itself.
 
 use std::{
     sync::mpsc::{Receiver, SyncSender, sync_channel},
@@ -8,7 +9,7 @@ use std::{
 use healthsync_core::{
     api::Code,
     batch::SampleBatch,
-    format::{ArrowStream, End},
+    format::{ArrowDecoder, ArrowMessage, ArrowMessages, End},
 };
 use indicatif::ProgressBar;
 use tokio::sync::mpsc;
@@ -16,8 +17,8 @@ use tokio::sync::mpsc;
 use super::sink::{LeftOut, Sink, told};
 use crate::error::CliError;
 
-/// Batches that wait to be written.
-const AHEAD: usize = 2;
+/// Steps that wait for the writer.
+const AHEAD: usize = 4;
 
 /// What goes to the thread that reads. A channel that closes without an end was broken off.
 pub(super) enum Piece {
@@ -30,6 +31,8 @@ enum Step {
     Batch(SampleBatch),
     /// The bytes that the next batches come from.
     Bytes(bytes::Bytes),
+    /// Messages for the writer to read: a batch, and what is no batch since the last one.
+    Messages(Vec<ArrowMessage>),
     End,
 }
 
@@ -69,13 +72,16 @@ impl Writer {
     }
 
     fn write(mut self, steps: &Receiver<Step>) -> Result<(End, LeftOut), CliError> {
+        let mut decoder = ArrowDecoder::default();
         for step in steps {
             match step {
-                Step::Batch(batch) => {
-                    self.sink.add(&batch)?;
-                    let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-                    self.end.count = self.end.count.saturating_add(count);
-                    self.progress.set_position(self.end.count);
+                Step::Batch(batch) => self.add(&batch)?,
+                Step::Messages(messages) => {
+                    for message in messages {
+                        for batch in decoder.decode(&message).map_err(told)? {
+                            self.add(&batch)?;
+                        }
+                    }
                 }
                 Step::Bytes(bytes) => self.sink.bytes(&bytes)?,
                 Step::End => {
@@ -86,6 +92,14 @@ impl Writer {
         }
         Err(cut_off())
     }
+
+    fn add(&mut self, batch: &SampleBatch) -> Result<(), CliError> {
+        self.sink.add(batch)?;
+        let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        self.end.count = self.end.count.saturating_add(count);
+        self.progress.set_position(self.end.count);
+        Ok(())
+    }
 }
 
 /// Reads batches. When the other thread gives up it says why, so that is no error here.
@@ -94,27 +108,48 @@ fn read(
     steps: &SyncSender<Step>,
     takes_bytes: bool,
 ) -> Result<(), CliError> {
-    let mut stream = ArrowStream::default();
+    let mut messages = ArrowMessages::<SampleBatch>::default();
+    let mut decoder = ArrowDecoder::default();
+    // What the writer has to read, if it does: every other batch, and all that is none.
+    let (mut theirs, mut is_theirs) = (Vec::new(), false);
     loop {
-        match pieces.blocking_recv() {
+        let bytes = match pieces.blocking_recv() {
             None => return Err(cut_off()),
-            Some(Piece::Bytes(bytes)) => {
-                let batches = stream.push(&bytes).map_err(told)?;
-                if takes_bytes && steps.send(Step::Bytes(bytes)).is_err() {
-                    return Ok(());
-                }
-                for batch in batches {
-                    if steps.send(Step::Batch(batch)).is_err() {
+            Some(Piece::Bytes(bytes)) => bytes,
+            Some(Piece::End) => break,
+        };
+        let whole = messages.push(bytes.clone()).map_err(told)?;
+        if takes_bytes && steps.send(Step::Bytes(bytes)).is_err() {
+            return Ok(());
+        }
+        for message in whole {
+            if takes_bytes && (!message.is_batch || is_theirs) {
+                theirs.push(message.clone());
+            }
+            if message.is_batch {
+                let was_theirs = is_theirs;
+                is_theirs = takes_bytes && !is_theirs;
+                if was_theirs {
+                    let step = Step::Messages(std::mem::take(&mut theirs));
+                    if steps.send(step).is_err() {
                         return Ok(());
                     }
+                    continue;
                 }
             }
-            Some(Piece::End) => break,
+            for batch in decoder.decode(&message).map_err(told)? {
+                if steps.send(Step::Batch(batch)).is_err() {
+                    return Ok(());
+                }
+            }
         }
     }
-    stream.finish().map_err(told)?;
-    // The same.
-    drop(steps.send(Step::End));
+    messages.finish().map_err(told)?;
+    for step in [Step::Messages(theirs), Step::End] {
+        if steps.send(step).is_err() {
+            return Ok(());
+        }
+    }
     Ok(())
 }
 

@@ -28,7 +28,11 @@ pub(super) enum Next {
     /// The end-of-stream marker, so many bytes.
     End(usize),
     /// A whole message of so many bytes, fit to be decoded.
-    Message(usize),
+    Message {
+        len: usize,
+        /// Whether these are rows.
+        is_batch: bool,
+    },
 }
 
 /// Looks at the front of `bytes`, at least [`PREFIX`] of them. The first message must be the
@@ -56,7 +60,10 @@ pub(super) fn next<B: Columnar>(bytes: &[u8], started: bool) -> Result<Next, For
         return Ok(Next::More(whole));
     };
     check::<B>(&message, body, started)?;
-    Ok(Next::Message(whole))
+    Ok(Next::Message {
+        len: whole,
+        is_batch: message.header_type() == MessageHeader::RecordBatch,
+    })
 }
 
 fn check<B: Columnar>(

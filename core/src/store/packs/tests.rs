@@ -1,15 +1,20 @@
-use std::io::Cursor as Bytes;
+use std::{
+    io::{Cursor as Bytes, Read as _},
+    ops::ControlFlow,
+};
 
 use proptest::{
     prelude::{Just, Strategy, any},
     prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
 
+use rusqlite::params_from_iter;
+
 use super::*;
 use crate::{
     batch::SampleBatch,
     format::{ArrowStream, End, Options, by_name},
-    store::{Consent, ImportOptions, Scanned},
+    store::{Consent, ImportOptions, Piece, Scanned, plan::Stretch},
 };
 
 /// A file: of which person, records (type, minute, value) and whether it prunes.
@@ -122,6 +127,10 @@ fn check(store: &Store, packs: &Packs, query: &Query) -> u64 {
     let (found, scanned) = answer(store, Some(packs), query);
     assert_eq!(found, expected, "{query:?}");
     assert_eq!(scanned.count, plain.count);
+    assert!(
+        scanned.packed + scanned.loose <= scanned.count,
+        "{scanned:?}"
+    );
     assert_eq!(scanned.next_cursor, plain.next_cursor, "{query:?}");
     scanned.packed
 }
@@ -227,6 +236,125 @@ fn what_was_deleted_goes_with_the_next_sweep() {
     assert_eq!(check(&store, &packs, &Query::default()), 92);
 }
 
+/// Not its row alone: the bytes are written over, in the file and in the log.
+#[test]
+fn of_what_was_deleted_no_byte_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, mut packs) = packed_steps(&folder);
+    let mut gone = Vec::new();
+    let mut bodies = packs
+        .connection
+        .prepare("SELECT messages FROM body")
+        .unwrap();
+    for messages in bodies
+        .query_map([], |row| row.get::<_, Vec<u8>>(0))
+        .unwrap()
+    {
+        // The ids of the rows are in it, and nothing else looks like them.
+        gone.push(messages.unwrap()[900..].to_vec());
+    }
+    drop(bodies);
+    let found = || {
+        let mut bytes = Vec::new();
+        for name in ["packs.db", "packs.db-wal"] {
+            let path = folder.path().join(name);
+            let file = std::fs::OpenOptions::new().read(true).open(path);
+            file.unwrap().read_to_end(&mut bytes).unwrap();
+        }
+        let is_there = |piece: &&[u8]| memchr::memmem::find(&bytes, piece).is_some();
+        let pieces = gone.iter().map(|body| &body[body.len() / 2..][..48]);
+        pieces.filter(is_there).count()
+    };
+    assert_eq!(found(), 13);
+    let pruned = File {
+        prunes: true,
+        ..of_ana(records(98..99, 50))
+    };
+    import(&mut store, 1, &pruned);
+    packs.sweep(&store).unwrap();
+    assert_eq!(found(), 0);
+}
+
+#[test]
+fn a_pack_knows_no_words_of_other_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::in_memory().unwrap();
+    // Eight of W0, then eight of W1.
+    let minutes = (0..8).map(|n| n * 3).chain((0..8).map(|n| 31 + n * 3));
+    import(&mut store, 0, &of_ana(records(minutes, 50)));
+    let mut packs = small(&folder);
+    fill(&mut packs, &store);
+    let mut sources: Vec<Vec<String>> = Vec::new();
+    let all = Query::default();
+    let scanned = store.scan_packed(&all, Some(&packs), &mut |piece| {
+        if let Piece::Packed { messages, .. } = piece {
+            let mut stream = ArrowStream::<SampleBatch>::default();
+            let mut arrow = (by_name("arrow").unwrap().encoder)(&Options::default());
+            let mut bytes = Vec::new();
+            arrow.start(&mut bytes).unwrap();
+            bytes.extend(messages);
+            for batch in stream.push(&bytes).unwrap() {
+                let words = batch.view().unwrap().source;
+                sources.push(words.distinct().flatten().map(str::to_owned).collect());
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!(scanned.unwrap().packed, 16);
+    let expected: [Vec<String>; 2] = [vec!["W0".to_owned()], vec!["W1".to_owned()]];
+    assert_eq!(sources, expected);
+}
+
+/// Whatever is wrong with the file, the answer is that of the rows.
+#[test]
+fn packs_that_cannot_be_read_are_done_without() {
+    for damage in [
+        "DELETE FROM body WHERE pack_id = 5",
+        "UPDATE body SET messages = zeroblob(length(messages)) WHERE pack_id = 1",
+        "UPDATE pack SET last_id = x'01' WHERE pack_id = 3",
+        "UPDATE as_of SET token = x'01'",
+        "DROP TABLE body",
+        "DROP TABLE pack",
+        "DROP TABLE as_of",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, packs) = packed_steps(&folder);
+        packs.connection.execute_batch(damage).unwrap();
+        assert!(check(&store, &packs, &Query::default()) < 100, "{damage}");
+        assert!(packs.failure().is_some(), "{damage}");
+        assert!(packs.failure().is_none(), "{damage}");
+    }
+}
+
+#[test]
+fn packs_of_other_columns_or_tables_are_not_taken() {
+    for (column, value) in [("tables", "0"), ("schema", "'0'")] {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, mut packs) = packed_steps(&folder);
+        let sql = format!("UPDATE as_of SET {column} = {value}");
+        packs.connection.execute_batch(&sql).unwrap();
+        assert_eq!(check(&store, &packs, &Query::default()), 0, "{column}");
+        fill(&mut packs, &store);
+        assert_eq!(check(&store, &packs, &Query::default()), 100, "{column}");
+    }
+}
+
+#[test]
+fn who_reads_makes_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("packs.db");
+    assert!(Packs::open_to_read(&path).unwrap().is_none());
+    assert!(!path.exists());
+    let (store, packs) = packed_steps(&folder);
+    let reader = Packs::open_to_read(&path).unwrap().unwrap();
+    assert_eq!(check(&store, &reader, &Query::default()), 100);
+    let later = packs
+        .connection
+        .pragma_update(None, "user_version", file::VERSION + 1);
+    later.unwrap();
+    assert!(Packs::open_to_read(&path).unwrap().is_none());
+}
+
 #[test]
 fn after_many_changes_rows_are_read() {
     let folder = tempfile::tempdir().unwrap();
@@ -286,7 +414,7 @@ fn a_file_of_another_version_is_made_anew() {
     let (store, packs) = packed_steps(&folder);
     packs
         .connection
-        .pragma_update(None, "user_version", VERSION + 1)
+        .pragma_update(None, "user_version", file::VERSION + 1)
         .unwrap();
     drop(packs);
     let mut packs = small(&folder);
