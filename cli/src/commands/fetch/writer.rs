@@ -17,8 +17,10 @@ use tokio::sync::mpsc;
 use super::sink::{LeftOut, Sink, told};
 use crate::error::CliError;
 
-/// Steps that wait for the writer.
-const AHEAD: usize = 4;
+/// Batches that wait to be written: with more of them the processor's caches hold none.
+const AHEAD: usize = 2;
+/// The same where the writer reads every other batch, and bytes are steps of their own.
+const AHEAD_OF_BYTES: usize = 6;
 
 /// What goes to the thread that reads. A channel that closes without an end was broken off.
 pub(super) enum Piece {
@@ -54,8 +56,8 @@ impl Writer {
 
     /// Takes the pieces of an answer until its end.
     pub(super) fn run(self, pieces: mpsc::Receiver<Piece>) -> Result<(End, LeftOut), CliError> {
-        let (steps, ready) = sync_channel(AHEAD);
         let takes_bytes = self.sink.takes_bytes();
+        let (steps, ready) = sync_channel(if takes_bytes { AHEAD_OF_BYTES } else { AHEAD });
         thread::scope(|scope| {
             let failed = |why: &str| CliError::new(Code::Internal, why.to_owned());
             let writing = thread::Builder::new()
