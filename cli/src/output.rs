@@ -12,6 +12,9 @@ use tempfile::NamedTempFile;
 
 use crate::error::CliError;
 
+/// So many bytes are handed to the disk together.
+const SHARE: u64 = 8 << 20;
+
 /// An open destination. Dropped before [`Output::commit`], a file leaves nothing behind.
 #[derive(Debug)]
 pub(crate) enum Output {
@@ -25,6 +28,10 @@ pub(crate) enum Output {
         path: PathBuf,
         /// Whether it may replace a file.
         replace: bool,
+        /// Bytes that were written.
+        written: u64,
+        /// Those of them that are on their way to the disk.
+        begun: u64,
     },
 }
 
@@ -51,6 +58,8 @@ impl Output {
             file: Box::new(file),
             path: path.to_owned(),
             replace,
+            written: 0,
+            begun: 0,
         })
     }
 
@@ -69,8 +78,20 @@ impl Output {
                 .lock()
                 .write_all(bytes)
                 .map_err(CliError::stdout),
-            Self::File { file, path, .. } => {
-                file.write_all(bytes).map_err(|error| failed(path, error))
+            Self::File {
+                file,
+                path,
+                written,
+                begun,
+                ..
+            } => {
+                file.write_all(bytes).map_err(|error| failed(path, error))?;
+                *written += u64::try_from(bytes.len()).unwrap_or_default();
+                if *written - *begun >= SHARE {
+                    begin_to_keep(file.as_file(), *begun, *written - *begun);
+                    *begun = *written;
+                }
+                Ok(())
             }
         }
     }
@@ -83,6 +104,7 @@ impl Output {
                 file,
                 path,
                 replace,
+                ..
             } => (file, path, replace),
         };
         file.as_file()
@@ -104,6 +126,20 @@ impl Output {
         Ok(())
     }
 }
+
+/// Lets the system bring a part of the file to the disk meanwhile, so that the end, which waits for all of it, has
+/// little to wait for. Whether it does is its own matter.
+#[cfg(target_os = "linux")]
+fn begin_to_keep(file: &fs::File, from: u64, length: u64) {
+    use rustix::fs::{Advice, fadvise};
+
+    // Pages that are on their way stay in memory; Linux begins to write them at this advice.
+    let length = std::num::NonZeroU64::new(length);
+    let _ = fadvise(file, from, length, Advice::DontNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn begin_to_keep(_file: &fs::File, _from: u64, _length: u64) {}
 
 /// Whether a regular file is there; what is neither that nor missing, as a link, is refused.
 pub(crate) fn is_regular_or_missing(path: &Path) -> Result<bool, CliError> {

@@ -76,7 +76,7 @@ fn in_background(
     drop(tokio::task::spawn_blocking(move || {
         let path = app.folder().packs_db();
         let done = Packs::open(&path).and_then(|mut packs| {
-            let store = Store::open(&app.folder().health_db())?;
+            let store = Store::open_to_walk(&app.folder().health_db())?;
             work(&app, &mut packs, &store)
         });
         match done {

@@ -213,6 +213,15 @@ impl Store {
         })
     }
 
+    /// The same for who goes through it once, beside others: it keeps few pages in memory.
+    pub fn open_to_walk(path: &Path) -> Result<Self, StoreError> {
+        let store = Self::open(path)?;
+        store
+            .connection
+            .execute_batch("PRAGMA cache_size = -1024")?;
+        Ok(store)
+    }
+
     /// A store that lives as long as this value, for tests and trials.
     pub fn in_memory() -> Result<Self, StoreError> {
         Ok(Self {
