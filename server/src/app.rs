@@ -217,6 +217,11 @@ impl App {
         outcome.map_err(|error| ServerError::Store(path, error))
     }
 
+    /// Whether somebody reads the store at length.
+    pub fn is_scanned(&self) -> bool {
+        self.scans.available_permits() < self.parts.limits.scans
+    }
+
     /// A turn to make packs, unless somebody does so already.
     pub fn packing_turn(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.packing).try_acquire_owned().ok()

@@ -1,7 +1,7 @@
 //! Batches that are encoded already (`healthsync_core::store::Packs`): used by long answers, made behind those
 //! that found too few. They cost room on the disk, and save most of the server's work the next time.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc, thread, time::Duration};
 
 use healthsync_core::{
     format::Encoder,
@@ -17,6 +17,9 @@ const WORTH: u64 = 100_000;
 const FEW: u64 = 8192;
 /// Nor is it for shorter ranges: a week.
 const SHORT_MS: i64 = 7 * 86_400_000;
+
+/// How often is looked whether there is time to make packs.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The packs, if this answer may be long and can hold them.
 pub fn packs_for(app: &App, query: &Query, encoder: &dyn Encoder) -> Option<Packs> {
@@ -38,7 +41,7 @@ pub fn answered(app: &Arc<App>, packs: Option<Packs>, scanned: &Scanned) {
     }
     if scanned.loose >= WORTH {
         in_background(app, |app, packs, store| {
-            while !app.stop().is_cancelled() && has_room(app.folder()) && packs.fill(store)? {}
+            while is_quiet(app) && has_room(app.folder()) && packs.fill(store)? {}
             Ok(())
         });
     }
@@ -90,6 +93,15 @@ fn in_background(
             Err(error) => give_up(&path, &error),
         }
     }));
+}
+
+/// Waits until nobody is answered at length: answers come first, and the memory of both would add up. `false`:
+/// the server stops.
+fn is_quiet(app: &App) -> bool {
+    while app.is_scanned() && !app.stop().is_cancelled() {
+        thread::sleep(PAUSE);
+    }
+    !app.stop().is_cancelled()
 }
 
 /// Whether the disk has more room than the samples take themselves: nobody else is to meet a full one.
