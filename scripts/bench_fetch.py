@@ -133,8 +133,9 @@ What was learnt:
   shrink below their 16 bytes), a third SQLite's walk. Now the first long answer makes it keep ready batches (`packs.db`, a
   quarter of the size of the store, in the background); the rounds behind it take 0.03 us a row.
 - The client then took longest, and a third of its time was the kernel's: HTTP/2 frames of 16 KiB were two records of TLS
-  and one call of the system each, and each woke another thread. Frames of 256 KiB, reads of 64 KiB and one thread for the
-  connection: 0.68 s of CPU instead of 1.15 for Arrow.
+  and one call of the system each, and each woke another thread. Frames and reads of 64 KiB take three quarters of the CPU for Arrow.
+  Frames of 256 KiB and no second thread for the connection were 1.99 to 2.31 times nginx in three runs; they are not used, as a
+  slow network would look silent until a frame is whole, and a full pipe would hold up the connection.
 - Few batches may wait between the two threads that read and write: with four of them instead of two, CSV took a quarter more CPU,
   as they no longer fit into the caches.
 - A file of Arrow is what travelled, checked and not packed a second time. Reading each batch to check it costs 0.3 s of CPU, two

@@ -199,9 +199,9 @@ fn log(printer: Printer) {
 }
 
 fn run(cli: &Cli, settings: &Settings) -> Result<(), CliError> {
-    // One connection, one thread for it: what arrives is handed on without waking another. What takes
-    // long (keys, files, the display) has threads of its own.
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // A thread for the connection, beside this one, which may wait for a pipe or a disk.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| {

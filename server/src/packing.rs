@@ -20,6 +20,8 @@ const SHORT_MS: i64 = 7 * 86_400_000;
 
 /// How often is looked whether there is time to make packs.
 const PAUSE: Duration = Duration::from_millis(50);
+/// And how many times: five minutes.
+const PATIENCE: u32 = 6000;
 
 /// The packs, if this answer may be long and can hold them.
 pub fn packs_for(app: &App, query: &Query, encoder: &dyn Encoder) -> Option<Packs> {
@@ -29,7 +31,7 @@ pub fn packs_for(app: &App, query: &Query, encoder: &dyn Encoder) -> Option<Pack
     }
     let path = app.folder().packs_db();
     Packs::open_to_read(&path).unwrap_or_else(|error| {
-        give_up(&path, &error);
+        give_up(app, &error);
         None
     })
 }
@@ -37,7 +39,7 @@ pub fn packs_for(app: &App, query: &Query, encoder: &dyn Encoder) -> Option<Pack
 /// What an answer tells of the packs: whether they are damaged, and whether more of them would have helped.
 pub fn answered(app: &Arc<App>, packs: Option<Packs>, scanned: &Scanned) {
     if let Some(failure) = packs.and_then(|packs| packs.failure()) {
-        give_up(&app.folder().packs_db(), &failure);
+        give_up(app, &failure);
     }
     if scanned.loose >= WORTH {
         in_background(app, |app, packs, store| {
@@ -63,7 +65,10 @@ pub fn imported(folder: &DataFolder, store: &Store) {
     let swept = Packs::open(&path).and_then(|mut packs| packs.sweep(store));
     if let Err(error) = swept {
         tracing::warn!(file = %path.display(), %error, "packed samples could not be renewed");
-        remove(&path);
+        // A server that packs just now sweeps with its next step.
+        if !matches!(error, StoreError::Busy(_)) {
+            remove(&path);
+        }
     }
 }
 
@@ -82,26 +87,29 @@ fn in_background(
             let store = Store::open_to_walk(&app.folder().health_db())?;
             work(&app, &mut packs, &store)
         });
-        match done {
-            Ok(()) => {}
-            Err(StoreError::Full(error)) => {
-                tracing::warn!(file = %path.display(), %error, "there is no room for packed samples");
+        if let Err(error) = done {
+            tracing::warn!(file = %path.display(), %error, "samples could not be packed");
+            if error.is_about_content() || matches!(error, StoreError::Full(_)) {
                 remove(&path);
-                // Nor will there be for as long as this server runs.
-                turn.forget();
             }
-            Err(error) => give_up(&path, &error),
         }
+        drop(turn);
     }));
 }
 
 /// Waits until nobody is answered at length: answers come first, and the memory of both would add up. `false`:
-/// the server stops.
+/// the server stops, or there is no such moment; the next long answer asks again.
 fn is_quiet(app: &App) -> bool {
-    while app.is_scanned() && !app.stop().is_cancelled() {
+    for _ in 0..PATIENCE {
+        if app.stop().is_cancelled() {
+            return false;
+        }
+        if !app.is_scanned() {
+            return true;
+        }
         thread::sleep(PAUSE);
     }
-    !app.stop().is_cancelled()
+    false
 }
 
 /// Whether the disk has more room than the samples take themselves: nobody else is to meet a full one.
@@ -119,12 +127,15 @@ fn length_ms(query: &Query) -> i64 {
     }
 }
 
-/// The samples are all in the store: without packs an answer only takes longer. Packs are made anew unless
-/// somebody just holds them.
-fn give_up(path: &Path, error: &StoreError) {
+/// The samples are all in the store: without packs an answer only takes longer. Whoever makes packs just now
+/// meets what is wrong with them, too, and nobody takes the file from under him.
+fn give_up(app: &App, error: &StoreError) {
+    let path = app.folder().packs_db();
     tracing::warn!(file = %path.display(), %error, "packed samples could not be used");
-    if !matches!(error, StoreError::Busy(_) | StoreError::Open { .. }) {
-        remove(path);
+    if error.is_about_content()
+        && let Some(_turn) = app.packing_turn()
+    {
+        remove(&path);
     }
 }
 

@@ -24,9 +24,9 @@ use tokio::{task::JoinHandle, time::timeout};
 /// How much of an answer may be under way (HTTP/2 flow control).
 const WINDOW: u32 = 4 << 20;
 
-/// Of HTTP/2: a batch of samples is one frame. Frames of the 16 KiB that are usual would each be two
-/// records of TLS and a call of the system.
-const FRAME: u32 = 256 << 10;
+/// Of HTTP/2. Frames of the 16 KiB that are usual would each be two records of TLS, a call of the system and
+/// a change of threads; much larger ones would look like silence on a slow network until they are whole.
+const FRAME: u32 = 64 << 10;
 
 /// How long a connection that failed may take to say why.
 const LAST_WORDS: Duration = Duration::from_millis(300);

@@ -193,6 +193,13 @@ pub struct ArrowMessage {
     pub is_batch: bool,
 }
 
+impl ArrowMessage {
+    /// How many bytes it has.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
 /// The first half of reading a stream: its messages.
 #[derive(Debug)]
 pub struct ArrowMessages<B = SampleBatch> {

@@ -81,6 +81,20 @@ pub enum StoreError {
     Sqlite(#[source] rusqlite::Error),
 }
 
+impl StoreError {
+    /// Whether what stands in the file is wrong, and not the disk, the system or another process.
+    pub fn is_about_content(&self) -> bool {
+        use rusqlite::{Error, ErrorCode};
+
+        match self {
+            // A table that is missing has no code of its own.
+            Self::Sqlite(Error::SqliteFailure(failure, _)) => failure.code == ErrorCode::Unknown,
+            Self::Damaged(_) | Self::NotAStore { .. } | Self::Sqlite(_) => true,
+            Self::Busy(_) | Self::Full(_) | Self::Newer { .. } | Self::Open { .. } => false,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;

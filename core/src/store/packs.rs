@@ -21,7 +21,13 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, ffi, params};
 
 pub(super) use self::known::Pack;
 use self::known::{Known, known};
-use super::{Store, StoreError, changes::token, plan::Plan, schema::BUSY_TIMEOUT, steps};
+use super::{
+    Store, StoreError,
+    changes::token,
+    plan::Plan,
+    schema::{BUSY_TIMEOUT, empty_log},
+    steps,
+};
 use crate::{batch::SCHEMA_VERSION, query::Query};
 
 /// An answer waits no longer for who writes packs; it does without.
@@ -85,8 +91,8 @@ impl Packs {
     /// Drops what is not true any more: deleted samples are not kept here either.
     pub fn sweep(&mut self, store: &Store) -> Result<(), StoreError> {
         self.renew(store, 0)?;
-        // Nor in the log.
-        file::empty_log(&self.connection)
+        // Nor in the log, unless somebody still reads an older state.
+        Ok(empty_log(&self.connection)?)
     }
 
     /// What kept a scan from using packs; it used rows then.
@@ -155,12 +161,12 @@ pub(super) struct Reading<'p> {
 
 impl Reading<'_> {
     /// The messages of a pack, as they were written; `None` when they cannot be read.
-    pub(super) fn messages(&self, pack: &Pack) -> Option<Vec<u8>> {
+    pub(super) fn messages(&self, kind_id: i64, first: At, pack: &Pack) -> Option<Vec<u8>> {
         let read = || -> Result<Vec<u8>, StoreError> {
             let sql = "SELECT messages FROM body WHERE pack_id = ?1";
             let mut statement = self.transaction.prepare_cached(sql)?;
             let messages: Vec<u8> = statement.query_row([pack.number], |row| row.get(0))?;
-            if crc32fast::hash(&messages) != pack.crc {
+            if known::crc(kind_id, first, pack, &messages) != pack.crc {
                 let damaged = ffi::Error::new(ffi::SQLITE_CORRUPT);
                 return Err(rusqlite::Error::SqliteFailure(damaged, None).into());
             }

@@ -253,7 +253,7 @@ impl Scan<'_> {
                 if walk.flush(sink)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
-                let Some(messages) = packs.messages(&pack) else {
+                let Some(messages) = packs.messages(part.kind_id, first, &pack) else {
                     break;
                 };
                 if walk.pass(part, &pack, messages, sink).is_break() {

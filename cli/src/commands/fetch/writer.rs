@@ -21,6 +21,8 @@ use crate::error::CliError;
 const AHEAD: usize = 2;
 /// The same where the writer reads every other batch, and bytes are steps of their own.
 const AHEAD_OF_BYTES: usize = 6;
+/// Bytes of messages that wait for the writer's next batch.
+const MOST_WAITING: usize = 1 << 20;
 
 /// What goes to the thread that reads. A channel that closes without an end was broken off.
 pub(super) enum Piece {
@@ -113,7 +115,7 @@ fn read(
     let mut messages = ArrowMessages::<SampleBatch>::default();
     let mut decoder = ArrowDecoder::default();
     // What the writer has to read, if it does: every other batch, and all that is none.
-    let (mut theirs, mut is_theirs) = (Vec::new(), false);
+    let (mut theirs, mut is_theirs, mut waiting) = (Vec::new(), false, 0);
     loop {
         let bytes = match pieces.blocking_recv() {
             None => return Err(cut_off()),
@@ -126,18 +128,22 @@ fn read(
         }
         for message in whole {
             if takes_bytes && (!message.is_batch || is_theirs) {
+                waiting += message.size();
                 theirs.push(message.clone());
             }
+            let was_theirs = message.is_batch && is_theirs;
             if message.is_batch {
-                let was_theirs = is_theirs;
                 is_theirs = takes_bytes && !is_theirs;
-                if was_theirs {
-                    let step = Step::Messages(std::mem::take(&mut theirs));
-                    if steps.send(step).is_err() {
-                        return Ok(());
-                    }
-                    continue;
+            }
+            if was_theirs || waiting > MOST_WAITING {
+                waiting = 0;
+                let step = Step::Messages(std::mem::take(&mut theirs));
+                if steps.send(step).is_err() {
+                    return Ok(());
                 }
+            }
+            if was_theirs {
+                continue;
             }
             for batch in decoder.decode(&message).map_err(told)? {
                 if steps.send(Step::Batch(batch)).is_err() {

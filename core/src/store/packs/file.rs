@@ -30,7 +30,7 @@ CREATE TABLE pack (
   last_ms  INTEGER NOT NULL,      -- last row
   last_id  BLOB    NOT NULL,
   rows     INTEGER NOT NULL,
-  crc      INTEGER NOT NULL,      -- CRC-32 of the messages
+  crc      INTEGER NOT NULL,      -- CRC-32 of all that and the messages
   UNIQUE (kind_id, start_ms, id)
 ) STRICT;
 CREATE TABLE body (pack_id INTEGER PRIMARY KEY, messages BLOB NOT NULL) STRICT;
@@ -77,11 +77,6 @@ pub(super) fn open_to_read(
     connection.busy_timeout(patience)?;
     connection.execute_batch("PRAGMA cache_size = -1024; PRAGMA trusted_schema = OFF;")?;
     Ok(is_known(&connection)?.then_some(connection))
-}
-
-/// Moves the log into the file and empties it; readers may prevent it, which is no error.
-pub(super) fn empty_log(connection: &Connection) -> Result<(), StoreError> {
-    Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
 }
 
 fn is_known(connection: &Connection) -> rusqlite::Result<bool> {

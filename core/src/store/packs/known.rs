@@ -19,6 +19,19 @@ pub(in crate::store) struct Pack {
     pub(super) crc: u32,
 }
 
+/// Of a pack and where it stands: the disk may have changed a bit of either.
+pub(super) fn crc(kind_id: i64, first: At, pack: &Pack, messages: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&kind_id.to_le_bytes());
+    for (start_ms, id) in [first, pack.last] {
+        crc.update(&start_ms.to_le_bytes());
+        crc.update(&id);
+    }
+    crc.update(&pack.rows.to_le_bytes());
+    crc.update(messages);
+    crc.finalize()
+}
+
 /// Packs that are true of one snapshot of the store, by type and first row.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Known(pub(super) BTreeMap<(i64, At), Pack>);

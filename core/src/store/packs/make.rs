@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, ops::ControlFlow};
 
 use rusqlite::{Connection, params, params_from_iter};
 
-use super::{Sizes, known::Known};
+use super::{
+    Sizes,
+    known::{Known, Pack, crc},
+};
 use crate::{
     format::packed,
     store::{
@@ -80,7 +83,13 @@ fn keep(packs: &Connection, kind_id: i64, piece: &Piece) -> Result<(), StoreErro
     let messages = packed(batch).map_err(|error| {
         StoreError::from(rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
     })?;
-    let crc = crc32fast::hash(&messages);
+    let pack = Pack {
+        number: 0,
+        last: *last,
+        rows: u64::try_from(batch.len()).unwrap_or_default(),
+        crc: 0,
+    };
+    let crc = crc(kind_id, *first, &pack, &messages);
     let mut body = packs.prepare_cached("INSERT INTO body (messages) VALUES (?1)")?;
     body.execute([messages])?;
     let sql = "INSERT INTO pack VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";

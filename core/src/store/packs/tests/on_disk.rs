@@ -50,6 +50,8 @@ fn packs_that_cannot_be_read_are_done_without() {
         "DELETE FROM body WHERE pack_id = 5",
         "UPDATE body SET messages = zeroblob(length(messages)) WHERE pack_id = 1",
         "UPDATE pack SET last_id = x'01' WHERE pack_id = 3",
+        "UPDATE pack SET last_ms = last_ms + 1 WHERE pack_id = 3",
+        "UPDATE pack SET rows = 7 WHERE pack_id = 2",
         "UPDATE as_of SET token = x'01'",
         "DROP TABLE body",
         "DROP TABLE pack",
