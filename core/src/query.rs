@@ -33,6 +33,14 @@ impl Query {
             _ => Ok(()),
         }
     }
+
+    /// How many milliseconds the range has; without one of its ends more than any other.
+    pub fn length_ms(&self) -> i64 {
+        match (self.start_ms, self.end_ms) {
+            (Some(start), Some(end)) => end.saturating_sub(start),
+            (Some(_) | None, Some(_) | None) => i64::MAX,
+        }
+    }
 }
 
 /// An end at or before its start.

@@ -114,7 +114,7 @@ impl DataFolder {
         self.path.join("health.db")
     }
 
-    /// Batches of samples that are encoded already; may be deleted at any time.
+    /// Batches of samples that are encoded already; never the only place of anything.
     pub fn packs_db(&self) -> PathBuf {
         self.path.join("packs.db")
     }

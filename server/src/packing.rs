@@ -25,7 +25,7 @@ const PATIENCE: u32 = 6000;
 
 /// The packs, if this answer may be long and can hold them.
 pub fn packs_for(app: &App, query: &Query, encoder: &dyn Encoder) -> Option<Packs> {
-    let is_long = query.limit.is_none_or(|limit| limit >= FEW) && length_ms(query) > SHORT_MS;
+    let is_long = query.limit.is_none_or(|limit| limit >= FEW) && query.length_ms() > SHORT_MS;
     if !is_long || !encoder.takes_packs() {
         return None;
     }
@@ -118,13 +118,6 @@ fn has_room(folder: &DataFolder) -> bool {
         .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
         .unwrap_or_default();
     fs::metadata(folder.health_db()).is_ok_and(|store| store.len() < free)
-}
-
-fn length_ms(query: &Query) -> i64 {
-    match (query.start_ms, query.end_ms) {
-        (Some(start), Some(end)) => end.saturating_sub(start),
-        (Some(_) | None, Some(_) | None) => i64::MAX,
-    }
 }
 
 /// The samples are all in the store: without packs an answer only takes longer. Whoever makes packs just now

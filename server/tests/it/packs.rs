@@ -173,6 +173,22 @@ async fn short_answers_make_no_packs() {
 }
 
 #[tokio::test]
+async fn packs_wait_for_those_who_are_answered() {
+    let house = House::open();
+    house.fill(5000);
+    let answer = house.app.scan_turn().await.expect("a turn");
+    packing::answered(&house.app, None, &long());
+    // Far longer than it takes.
+    sleep(Duration::from_millis(400)).await;
+    assert!(house.app.packing_turn().is_none(), "somebody waits");
+    assert_eq!(taken(&house), 0);
+    drop(answer);
+    finished(&house).await;
+    assert_eq!(taken(&house), 5000);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_start_drops_what_was_deleted_meanwhile() {
     let house = packed().await;
     let folder = house.app.folder();

@@ -111,26 +111,19 @@ impl Sink {
         else {
             return Ok(());
         };
-        if *is_ours == Some(false) {
-            return Ok(());
+        match is_ours {
+            Some(true) => return output.write(bytes),
+            Some(false) => return Ok(()),
+            None => full.extend_from_slice(bytes),
         }
-        if *is_ours == Some(true) {
-            return output.write(bytes);
+        if full.starts_with(ours) {
+            *is_ours = Some(true);
+            output.write(full)?;
+            full.clear();
+        } else if !ours.starts_with(full) {
+            *is_ours = Some(false);
+            full.clone_from(ours);
         }
-        full.extend_from_slice(bytes);
-        if is_ours.is_none() {
-            if full.starts_with(ours) {
-                *is_ours = Some(true);
-            } else if ours.starts_with(full) {
-                return Ok(());
-            } else {
-                *is_ours = Some(false);
-                full.clone_from(ours);
-                return Ok(());
-            }
-        }
-        output.write(full)?;
-        full.clear();
         Ok(())
     }
 

@@ -1,7 +1,4 @@
-use std::path::Path;
-
 use clap::Parser;
-use healthsync_core::format::{self as formats, Options};
 
 use super::*;
 use crate::{
@@ -94,7 +91,7 @@ fn every_format_on_the_command_line_exists() {
     use clap::ValueEnum as _;
 
     for format in OutputFormat::value_variants() {
-        let known = formats::by_name(format.name()).is_some();
+        let known = healthsync_core::format::by_name(format.name()).is_some();
         let elsewhere = matches!(format, OutputFormat::Sqlite | OutputFormat::Gpx);
         assert_eq!(
             known,
@@ -156,89 +153,4 @@ fn words_are_types_groups_or_typing_errors() {
     assert_eq!(both, good(&format!("steps,{body}"), ""));
     let (two, _) = asked(&["--category", "sleep,vitals"]).unwrap();
     assert!(two.starts_with("sleepAnalysis,") && two.contains(",heartRate,"));
-}
-
-/// An Arrow stream without samples.
-fn stream() -> Vec<u8> {
-    let mut encoder = (formats::by_name("arrow").unwrap().encoder)(&Options::default());
-    let mut bytes = Vec::new();
-    encoder.start(&mut bytes).unwrap();
-    encoder.finish(&End::default(), &mut bytes).unwrap();
-    bytes
-}
-
-fn sent(pieces: Vec<Piece>) -> mpsc::Receiver<Piece> {
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    for piece in pieces {
-        sender.try_send(piece).unwrap();
-    }
-    receiver
-}
-
-fn writer(format: OutputFormat, path: &Path) -> Writer {
-    let output = Output::open(Some(path), false).unwrap();
-    let sink = Sink::new(format, &Options::default(), output, 0).unwrap();
-    Writer::new(sink, End::default(), ProgressBar::hidden())
-}
-
-fn write(format: OutputFormat, pieces: Vec<Piece>, path: &Path) -> Result<u64, &'static str> {
-    let outcome = writer(format, path).run(sent(pieces));
-    outcome
-        .map(|(end, _)| end.count)
-        .map_err(|error| error.code())
-}
-
-#[test]
-fn a_file_appears_only_if_the_whole_stream_came() {
-    let folder = tempfile::tempdir().unwrap();
-    let whole = stream();
-    let cut = whole.len() - 4;
-    let bytes = |part: &[u8]| Piece::Bytes(bytes::Bytes::copy_from_slice(part));
-    for format in [OutputFormat::Csv, OutputFormat::Arrow] {
-        let path = folder.path().join("a");
-        for pieces in [
-            vec![],
-            vec![Piece::End],
-            vec![bytes(&whole)],
-            vec![bytes(&whole[..cut]), Piece::End],
-            vec![bytes(b"<html>not arrow</html>"), Piece::End],
-            vec![bytes(&whole), bytes(b"more"), Piece::End],
-        ] {
-            assert_eq!(write(format, pieces, &path), Err("ANSWER_DAMAGED"));
-            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        }
-        let pieces = vec![bytes(&whole[..cut]), bytes(&whole[cut..]), Piece::End];
-        assert_eq!(write(format, pieces, &path), Ok(0));
-        let written = std::fs::read(&path).unwrap();
-        if format == OutputFormat::Arrow {
-            // As it came.
-            assert_eq!(written, whole);
-        } else {
-            assert!(written.starts_with(b"id,type,value"));
-        }
-        std::fs::remove_file(&path).unwrap();
-    }
-}
-
-/// A server's schema may tell readers of the file what nobody here checks, so it is not passed on.
-#[test]
-fn only_our_own_schema_is_passed_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a");
-    let ours = stream();
-    // The stream begins with its schema, whose table of metadata has our key.
-    let key = b"healthsync.schema";
-    let at = ours
-        .windows(key.len())
-        .position(|part| part == key)
-        .unwrap();
-    let mut other = ours.clone();
-    other[at..at + key.len()].copy_from_slice(b"ARROW:extension:n");
-    for pieces in [vec![&other[..]], vec![&other[..at + 3], &other[at + 3..]]] {
-        let bytes = |part: &&[u8]| Piece::Bytes(bytes::Bytes::copy_from_slice(part));
-        let pieces = pieces.iter().map(bytes).chain([Piece::End]).collect();
-        assert_eq!(write(OutputFormat::Arrow, pieces, &path), Ok(0));
-        assert_eq!(std::fs::read(&path).unwrap(), ours);
-        std::fs::remove_file(&path).unwrap();
-    }
 }

@@ -164,3 +164,6 @@ fn read(
 fn cut_off() -> CliError {
     CliError::new(Code::AnswerDamaged, "the answer was cut off")
 }
+
+#[cfg(test)]
+mod tests;

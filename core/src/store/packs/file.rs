@@ -40,6 +40,8 @@ CREATE TABLE body (pack_id INTEGER PRIMARY KEY, messages BLOB NOT NULL) STRICT;
 pub(super) fn open(path: &Path, patience: Duration) -> Result<Connection, StoreError> {
     let mut connection = open_private(path)?;
     connection.busy_timeout(patience)?;
+    // What is deleted is written over, also what another version made.
+    connection.pragma_update(None, "secure_delete", true)?;
     if !is_known(&connection)? {
         connection.pragma_update(None, "page_size", 64 * 1024)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
@@ -51,10 +53,9 @@ pub(super) fn open(path: &Path, patience: Duration) -> Result<Connection, StoreE
         }
         transaction.commit()?;
     }
-    // What is deleted is written over, and the log has a few megabytes: pages are large.
+    // Pages are large: the log has a few megabytes.
     connection.execute_batch(
-        "PRAGMA secure_delete = ON;
-         PRAGMA synchronous = NORMAL;
+        "PRAGMA synchronous = NORMAL;
          PRAGMA cache_size = -1024;
          PRAGMA trusted_schema = OFF;
          PRAGMA wal_autocheckpoint = 32;

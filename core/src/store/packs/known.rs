@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Bound};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{At, Sizes, place};
+use super::{At, Sizes};
 use crate::{
     batch::SCHEMA_VERSION,
     store::{StoreError, changes::token, plan::Stretch, steps},
@@ -89,8 +89,8 @@ pub(super) fn known(
     let Some((seq, whose)) = as_of.optional()? else {
         return Ok(Known::default());
     };
-    // Made by another history, or of a later state than this snapshot.
-    if seq > place(store)? || token(store, seq)? != Some(whose) {
+    // Made by another history, or of a later state than this snapshot, which has no token there.
+    if token(store, seq)? != Some(whose) {
         return Ok(Known::default());
     }
     let mut known = BTreeMap::new();

@@ -91,11 +91,7 @@ impl KeptTotals {
         let is_part = |selector: &crate::kind::Selector| {
             *selector.kind == *kind && selector.category.is_some()
         };
-        let length = match (query.start_ms, query.end_ms) {
-            (Some(start), Some(end)) => end.saturating_sub(start),
-            (Some(_) | None, Some(_) | None) => i64::MAX,
-        };
-        let is_asked_whole = length >= LONG_MS && !query.types.iter().any(is_part);
+        let is_asked_whole = query.length_ms() >= LONG_MS && !query.types.iter().any(is_part);
         if style == Style::Cumulative || !is_asked_whole || !has_whole_hours(calendar) {
             return Ok(None);
         }
