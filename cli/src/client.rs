@@ -39,7 +39,7 @@ use tokio_rustls::rustls::ClientConfig;
 pub(crate) use self::{
     address::{DEFAULT_PORT, addresses, host_and_port, resolve},
     ask::target,
-    connection::Answer,
+    connection::{Answer, Broken},
 };
 use self::{connection::Connection, renewal::KeyInUse};
 use crate::{

@@ -3,7 +3,7 @@
 //! Requests go over the very connection that `--debug-tls` and `status` describe. There is no proxy,
 //! no redirect, no pool and no second try behind anybody's back.
 
-use std::{error::Error, net::SocketAddr, time::Duration};
+use std::{error::Error, net::SocketAddr, pin::pin, time::Duration};
 
 use bytes::Bytes;
 use healthsync_pairing::tls::{
@@ -24,9 +24,12 @@ use tokio::{task::JoinHandle, time::timeout};
 /// How much of an answer may be under way (HTTP/2 flow control).
 const WINDOW: u32 = 4 << 20;
 
-/// Of HTTP/2. Frames of the 16 KiB that are usual would each be two records of TLS, a call of the system and
-/// a change of threads; much larger ones would look like silence on a slow network until they are whole.
-const FRAME: u32 = 64 << 10;
+/// Of HTTP/2, about a batch. Frames of the 16 KiB that are usual would each be two records of TLS, a call of
+/// the system and a piece to hand on.
+const FRAME: u32 = 256 << 10;
+
+/// Fewer bytes are none: a server that is stuck still sends pings.
+const PROGRESS: u64 = 1024;
 
 /// How long a connection that failed may take to say why.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -188,18 +191,40 @@ impl Answer {
     /// The next part of the body; `None` at its end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Broken> {
         loop {
-            let frame = timeout(self.silence, self.response.body_mut().frame()).await;
+            let bytes = || self.heard.bytes();
+            let frame = unless_silent(self.silence, bytes, self.response.body_mut().frame()).await;
             match frame {
-                Err(_) => return Err(Broken::silent(&self.heard)),
-                Ok(None) => return Ok(None),
-                Ok(Some(Err(error))) => return Err(Broken::new(error, &self.heard)),
-                Ok(Some(Ok(frame))) => {
+                None => return Err(Broken::silent(&self.heard)),
+                Some(None) => return Ok(None),
+                Some(Some(Err(error))) => return Err(Broken::new(error, &self.heard)),
+                Some(Some(Ok(frame))) => {
                     if let Ok(bytes) = frame.into_data() {
                         return Ok(Some(bytes));
                     }
                 }
             }
         }
+    }
+}
+
+/// Waits until there is something, or until for so long nothing came. On a slow network a frame may take
+/// longer than that: it is not whole yet, but its bytes come.
+async fn unless_silent<F: Future>(
+    silence: Duration,
+    bytes: impl Fn() -> u64,
+    awaited: F,
+) -> Option<F::Output> {
+    let mut awaited = pin!(awaited);
+    let mut before = bytes();
+    loop {
+        if let Ok(there) = timeout(silence, awaited.as_mut()).await {
+            return Some(there);
+        }
+        let now = bytes();
+        if now.saturating_sub(before) < PROGRESS {
+            return None;
+        }
+        before = now;
     }
 }
 
@@ -238,5 +263,36 @@ impl Broken {
             inner.into()
         });
         failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    const SILENCE: Duration = Duration::from_secs(60);
+
+    /// What becomes of a frame that takes ten times the silence, with so many bytes a second under way.
+    async fn wait(a_second: u64) -> (Option<&'static str>, Duration) {
+        let began = Instant::now();
+        let bytes = || began.elapsed().as_secs() * a_second;
+        let frame = async {
+            sleep(SILENCE * 10).await;
+            "whole"
+        };
+        let outcome = unless_silent(SILENCE, bytes, frame).await;
+        (outcome, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_frame_is_waited_for_and_pings_are_silence() {
+        let slow = (Some("whole"), SILENCE * 10);
+        assert_eq!(wait(1000).await, slow);
+        assert_eq!(wait(20).await, slow);
+        // A ping has 17 bytes.
+        assert_eq!(wait(17).await, (None, SILENCE));
+        assert_eq!(wait(0).await, (None, SILENCE));
     }
 }

@@ -22,7 +22,7 @@ use healthsync_core::{
 };
 use indicatif::ProgressBar;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinError};
 
 use self::{
     format::{chosen_format, options},
@@ -34,7 +34,7 @@ use self::{
 use super::wait::Wait;
 use crate::{
     args::{Fetch, OutputFormat, What},
-    client::{Answer, Link},
+    client::{Answer, Broken, Link},
     config::ConfigFile,
     error::CliError,
     output::Output,
@@ -44,7 +44,7 @@ use crate::{
 };
 
 /// How many pieces of the answer may wait for the thread that reads them.
-const AHEAD: usize = 32;
+const AHEAD: usize = 16;
 
 /// Fetches.
 pub(crate) async fn run(fetch: &Fetch, settings: &Settings) -> Result<(), CliError> {
@@ -248,7 +248,7 @@ fn end_of(answer: &Answer) -> End {
 
 /// Takes the answer in and hands it on, never more than a few pieces ahead of what was written.
 async fn receive(
-    mut answer: Answer,
+    answer: Answer,
     link: &Link,
     sink: Sink,
     progress: &ProgressBar,
@@ -258,30 +258,27 @@ async fn receive(
     let (sender, receiver) = mpsc::channel(AHEAD);
     let writer = Writer::new(sink, end, progress.clone());
     let writing = tokio::task::spawn_blocking(move || writer.run(receiver));
-
-    let broken = loop {
-        match answer.chunk().await {
-            Ok(Some(bytes)) => {
-                if sender.send(Piece::Bytes(bytes)).await.is_err() {
-                    // The writer gave up and says why.
-                    break None;
-                }
-            }
-            Ok(None) => {
-                drop(sender.send(Piece::End).await);
-                break None;
-            }
-            Err(error) => break Some(error),
-        }
+    // Beside the connection, in the thread that drives it: no change of threads for a piece.
+    let receiving = tokio::spawn(hand_on(answer, sender));
+    let failed = |why: &'static str| {
+        move |error: JoinError| CliError::new(Code::Internal, why).because(error)
     };
-    drop(sender);
-    let written = writing
-        .await
-        .map_err(|error| CliError::new(Code::Internal, "the writer failed").because(error))?;
-    match broken {
-        Some(error) => Err(link.broken(error, address).await),
-        None => written,
+    let written = writing.await.map_err(failed("the writer failed"))?;
+    match receiving.await.map_err(failed("the receiver failed"))? {
+        Err(broken) => Err(link.broken(broken, address).await),
+        Ok(()) => written,
     }
+}
+
+/// Hands pieces on until the end; a writer that gave up says itself why.
+async fn hand_on(mut answer: Answer, pieces: mpsc::Sender<Piece>) -> Result<(), Broken> {
+    while let Some(bytes) = answer.chunk().await? {
+        if pieces.send(Piece::Bytes(bytes)).await.is_err() {
+            return Ok(());
+        }
+    }
+    drop(pieces.send(Piece::End).await);
+    Ok(())
 }
 
 /// What was asked for, for the one who got nothing.

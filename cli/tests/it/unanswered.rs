@@ -1,12 +1,15 @@
 //! Connections that come to nothing, and answers that refuse: what is told of each.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener},
+    io::{self, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+    thread::sleep,
     time::Duration,
 };
 
 use serde_json::Value;
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::{
     lab::{Lab, http, serve, serve_tls},
@@ -19,7 +22,7 @@ fn silence_is_told_by_where_it_begins() {
     // TCP and no TLS.
     let silent = serve(|_, mut tcp| {
         // Listens until the client gives up.
-        drop(std::io::copy(&mut tcp, &mut std::io::sink()));
+        drop(io::copy(&mut tcp, &mut io::sink()));
     });
     let outcome = lab
         .at(silent)
@@ -49,6 +52,71 @@ fn silence_is_told_by_where_it_begins() {
     );
 }
 
+/// Serves one request of HTTP/2, whose answer has begun: `more` says the rest.
+fn serve_h2(tls: Arc<ServerConfig>, more: fn(&mut Tls) -> io::Result<()>) -> SocketAddr {
+    let speak = move |tcp| -> io::Result<()> {
+        let connection = ServerConnection::new(Arc::clone(&tls)).map_err(io::Error::other)?;
+        let mut stream = StreamOwned::new(connection, tcp);
+        stream.write_all(&frame(4, 0, 0, 0))?;
+        // The preface, and frames up to the request (RFC 9113, sections 3.4 and 4.1).
+        stream.read_exact(&mut [0; 24])?;
+        loop {
+            let mut head = [0; 9];
+            stream.read_exact(&mut head)?;
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            io::copy(&mut (&mut stream).take(length.into()), &mut io::sink())?;
+            if head[3] == 1 {
+                break;
+            }
+        }
+        // `:status: 200`
+        stream.write_all(&[&frame(1, 4, 1, 1)[..], &[0x88]].concat())?;
+        more(&mut stream)
+    };
+    serve(move |_, tcp| drop(speak(tcp)))
+}
+
+type Tls = StreamOwned<ServerConnection, TcpStream>;
+
+fn frame(kind: u8, flags: u8, stream: u8, length: u32) -> [u8; 9] {
+    let [_, a, b, c] = length.to_be_bytes();
+    [a, b, c, kind, flags, 0, 0, 0, stream]
+}
+
+#[test]
+fn a_frame_that_takes_long_is_no_silence_and_pings_are() {
+    let lab = Lab::new();
+    let tls = || lab.tls(&[lab.leaf(0)], None, &["h2"]);
+    // Three seconds for one frame of the body, which is no answer.
+    let slow = serve_h2(tls(), |stream| {
+        stream.write_all(&frame(0, 1, 1, 60_000))?;
+        for _ in 0..10 {
+            sleep(Duration::from_millis(300));
+            stream.write_all(&[b'x'; 6000])?;
+        }
+        Ok(())
+    });
+    let outcome = lab
+        .at(slow)
+        .run(&["status", "--no-mdns", "--timeout", "2000"]);
+    outcome.failed(1, &["ANSWER_DAMAGED"]);
+    let error: Value = outcome.last();
+    assert!(!error["message"].to_string().contains("in time"), "{error}");
+
+    let stuck = serve_h2(tls(), |stream| {
+        loop {
+            stream.write_all(&[&frame(6, 0, 0, 8)[..], &[0; 8]].concat())?;
+            sleep(Duration::from_millis(100));
+        }
+    });
+    let outcome = lab
+        .at(stuck)
+        .run(&["status", "--no-mdns", "--timeout", "400"]);
+    outcome.failed(1, &["ANSWER_DAMAGED"]);
+    let error: Value = outcome.last();
+    assert!(error["message"].to_string().contains("in time"), "{error}");
+}
+
 /// A full queue of connections is the one silence below TLS that loopback has.
 #[cfg(target_os = "linux")]
 #[test]
@@ -69,9 +137,7 @@ fn silence_below_tls() {
         .expect("IPv4");
     let mut waiting = Vec::new();
     // The queue takes one more than its length; the next one waits for ever.
-    while let Ok(stream) =
-        std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300))
-    {
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
         waiting.push(stream);
         assert!(waiting.len() < 64, "the queue has no end");
     }

@@ -6,7 +6,10 @@
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -57,23 +60,41 @@ pub struct Shown {
     pub client_authenticated: bool,
 }
 
-/// Why TLS ended a connection, if it did. It outlives the channel.
+/// What was heard on a connection: how much, and why TLS ended it, if it did. It outlives the channel.
 #[derive(Clone, Debug, Default)]
-pub struct Heard(Arc<Mutex<Option<rustls::Error>>>);
+pub struct Heard(Arc<Ear>);
+
+#[derive(Debug, Default)]
+struct Ear {
+    reason: Mutex<Option<rustls::Error>>,
+    bytes: AtomicU64,
+}
 
 impl Heard {
     /// The first reason.
     pub fn failure(&self) -> Option<Failure> {
-        let reason = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = self.0.reason.lock();
+        let reason = reason.unwrap_or_else(PoisonError::into_inner);
         let reason: &rustls::Error = reason.as_ref()?;
         Some(cause(reason)?.in_phase(Phase::Exchange))
+    }
+
+    /// How many bytes have come since the handshake, as they are without TLS.
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn note(&self, error: &io::Error, trace: &Trace) {
         let Some(reason) = find::<rustls::Error>(error) else {
             return;
         };
-        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = self.0.reason.lock();
+        let mut first = first.unwrap_or_else(PoisonError::into_inner);
         if first.is_none() {
             *first = Some(reason.clone());
             tell_alert(reason, trace);
@@ -184,7 +205,8 @@ impl AsyncRead for Channel {
             Poll::Ready(Ok(())) if buffer.filled().len() == before && buffer.remaining() > 0 => {
                 close_notify("received", &self.trace);
             }
-            _ => {}
+            Poll::Ready(Ok(())) => self.heard.count(buffer.filled().len() - before),
+            Poll::Pending => {}
         }
         read
     }

@@ -19,8 +19,9 @@ use crate::error::CliError;
 
 /// Batches that wait to be written: with more of them the processor's caches hold none.
 const AHEAD: usize = 2;
-/// The same where the writer reads every other batch, and bytes are steps of their own.
-const AHEAD_OF_BYTES: usize = 6;
+/// The same where the writer reads every other batch, and bytes are steps of their own: about 24 batches, half of
+/// them read. Whoever waits for a core is not waited for at once.
+const AHEAD_OF_BYTES: usize = 48;
 /// Bytes of messages that wait for the writer's next batch.
 const MOST_WAITING: usize = 1 << 20;
 

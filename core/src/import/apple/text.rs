@@ -187,15 +187,19 @@ pub(super) fn is_forbidden(byte: u8) -> bool {
     byte < 0x20 && byte != b'\t' && byte != b'\n' && byte != b'\r'
 }
 
-/// Whether a byte is [forbidden](is_forbidden); many at a time.
+/// Whether a byte is [forbidden](is_forbidden); eight at a time, as few are even suspicious.
 fn has_forbidden(text: &[u8]) -> bool {
-    let any = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .fold(false, |found, byte| found | is_forbidden(*byte))
+    const LOW: u64 = 0x2020_2020_2020_2020;
+    const TOP: u64 = 0x8080_8080_8080_8080;
+
+    let any = |bytes: &[u8]| bytes.iter().any(|byte| is_forbidden(*byte));
+    let (words, rest) = text.as_chunks::<8>();
+    let among = |word: &[u8; 8]| {
+        let eight = u64::from_ne_bytes(*word);
+        // A bit is set if, and only if, some byte is below 0x20.
+        eight.wrapping_sub(LOW) & !eight & TOP != 0 && any(word)
     };
-    let (blocks, rest) = text.as_chunks::<256>();
-    blocks.iter().any(|block| any(block)) || any(rest)
+    words.iter().any(among) || any(rest)
 }
 
 /// Line feeds in a text.
