@@ -131,7 +131,7 @@ What was learnt:
 
 - A batch of rows cost the server 0.54 us of CPU a row, a third of it packing (zstd, level 1, mostly ids, which do not
   shrink below their 16 bytes), a third SQLite's walk. Now the first long answer makes it keep ready batches (`packs.db`, a
-  quarter of the size of the store, in the background); the rounds behind it take 0.03 us a row.
+  third of the size of the store, in the background); the rounds behind it take 0.03 us a row.
 - The client then took longest, and a third of its time was the kernel's: HTTP/2 frames of 16 KiB were two records of TLS
   and one call of the system each, and each woke another thread. Frames and reads of 64 KiB take three quarters of the CPU for Arrow.
   Frames of 256 KiB and no second thread for the connection were 1.99 to 2.31 times nginx in three runs; they are not used, as a

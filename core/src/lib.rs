@@ -22,4 +22,5 @@ pub mod series;
 pub mod store;
 pub mod time;
 pub mod unit;
+mod varint;
 pub mod workout;

@@ -17,6 +17,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::varint::{push_varint, take_varint, unzigzag, zigzag};
+
 /// Points of a full chunk.
 pub const CHUNK: usize = 4096;
 
@@ -210,39 +212,6 @@ fn integer(number: f64) -> i64 {
 
 fn power(digits: u8) -> f64 {
     10_f64.powi(i32::from(digits))
-}
-
-fn zigzag(number: i64) -> u64 {
-    (number << 1 ^ number >> 63).cast_unsigned()
-}
-
-fn unzigzag(number: u64) -> i64 {
-    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
-}
-
-fn push_varint(target: &mut Vec<u8>, mut number: u64) {
-    loop {
-        let low = u8::try_from(number & 0x7f).unwrap_or_default();
-        number >>= 7;
-        if number == 0 {
-            target.push(low);
-            return;
-        }
-        target.push(low | 0x80);
-    }
-}
-
-fn take_varint(data: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = data.split_first()?;
-        *data = rest;
-        number |= u64::from(byte & 0x7f).checked_shl(shift)?;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 fn decode_column(points: usize, data: &mut &[u8]) -> Option<Vec<f64>> {

@@ -272,7 +272,7 @@ mod tests {
 
     use super::*;
 
-    const SILENCE: Duration = Duration::from_secs(60);
+    const SILENCE: Duration = Duration::from_mins(1);
 
     /// What becomes of a frame that takes ten times the silence, with so many bytes a second under way.
     async fn wait(a_second: u64) -> (Option<&'static str>, Duration) {

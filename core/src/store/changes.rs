@@ -9,6 +9,7 @@
 //! A page ends at a place, not at a number of rows: what the reader may not see is passed over, and
 //! the next page begins behind it.
 
+mod ahead;
 mod bodies;
 mod filter;
 mod samples;
@@ -16,9 +17,12 @@ mod series;
 
 use std::collections::VecDeque;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _};
 
-use self::filter::Filter;
+use self::{
+    ahead::{SAMPLE, Whereabouts, ahead, whereabouts},
+    filter::Filter,
+};
 use super::{Store, StoreError, lookup::SharedTexts};
 use crate::{
     api::Code,
@@ -124,12 +128,16 @@ fn page(connection: &Connection, query: &ChangesQuery) -> Result<Changes, Change
             (position.seq, position.blocks)
         }
     };
-    let end = end_of_page(connection, after, query.limit)?.unwrap_or(now);
+    let limit = usize::try_from(query.limit.max(1)).unwrap_or(usize::MAX);
+    let (mut samples, end) = ahead(connection, after, limit)?;
+    let end = end.unwrap_or(now);
+    samples.retain(|place| place.seq <= end);
     let mut page = Page {
         connection,
         filter: Filter::new(connection, query)?,
         texts: Texts::new(connection)?,
         builder: ChangeBuilder::default(),
+        samples: whereabouts(connection, &samples)?,
         others: others(connection, after, end)?,
         has_series: query.series,
     };
@@ -157,28 +165,6 @@ pub(super) fn token(connection: &Connection, seq: i64) -> Result<Option<[u8; 16]
     let mut statement = connection.prepare_cached(sql)?;
     Ok(statement.query_row([seq], |row| row.get(0)).optional()?)
 }
-
-/// The last place of a page that does not reach the present one.
-fn end_of_page(connection: &Connection, after: i64, limit: u32) -> Result<Option<i64>, StoreError> {
-    let of = |table: &str| {
-        format!("SELECT seq FROM (SELECT seq FROM {table} WHERE seq > ?1 ORDER BY seq LIMIT ?2)")
-    };
-    let parts = TABLES.map(of).join(" UNION ALL ");
-    let sql = format!("SELECT seq FROM ({parts}) ORDER BY seq LIMIT 1 OFFSET ?2 - 1");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let end = statement.query_row(params![after, limit.max(1)], |row| row.get(0));
-    Ok(end.optional()?)
-}
-
-/// All that has places in the sequence.
-const TABLES: [&str; 6] = [
-    "sample",
-    "tombstone",
-    "recategorized",
-    "workout",
-    "correlation",
-    "document",
-];
 
 /// What is no sample: few in most pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -273,6 +259,7 @@ struct Page<'c> {
     filter: Filter,
     texts: Texts<'c>,
     builder: ChangeBuilder,
+    samples: Vec<Whereabouts>,
     others: VecDeque<(i64, Other)>,
     has_series: bool,
 }
@@ -291,11 +278,6 @@ impl Place {
     }
 }
 
-const SAMPLES: &str = "
-SELECT seq, kind_id, start_ms, id, end_ms, origin_id, source_id, unit_id, value, category_id,
-       device_id, created_ms, metadata_id, metadata
-FROM sample WHERE seq > ?1 AND seq <= ?2 ORDER BY seq";
-
 impl Page<'_> {
     /// Takes what lies behind `after` up to `end`; gives the place up to which the page goes.
     fn fill(&mut self, after: Place, end: i64) -> Result<Place, StoreError> {
@@ -303,11 +285,14 @@ impl Page<'_> {
         if blocks > 0 {
             return Ok(Place { blocks, ..after });
         }
-        let mut statement = self.connection.prepare_cached(SAMPLES)?;
-        let mut samples = statement.query([after.seq, end])?;
+        let mut statement = self.connection.prepare_cached(SAMPLE)?;
         let mut last = after.seq;
-        while let Some(row) = samples.next()? {
-            let seq = row.get(0)?;
+        for at in std::mem::take(&mut self.samples) {
+            let seq = at.place.seq;
+            let mut found = statement.query(at.parameters())?;
+            let Some(row) = found.next()? else {
+                continue;
+            };
             // Before the first change of a further place, never between two of the same.
             if let Some(full) = self.others_before(seq, &mut last)? {
                 return Ok(full);

@@ -14,6 +14,7 @@ mod steps;
 mod summary;
 mod totals;
 mod workouts;
+mod written;
 
 use std::{
     collections::BTreeMap,

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{
     StoreError,
-    steps::{STEPS, VERSION},
+    steps::{VERSION, bring_up},
 };
 
 /// `HsHd`: tells our files from any other SQLite database.
@@ -73,10 +73,7 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have been faster.
         let found = version(&transaction)?;
-        let done = usize::try_from(found).unwrap_or_default();
-        for step in STEPS.iter().skip(done) {
-            transaction.execute_batch(step)?;
-        }
+        bring_up(&transaction, found)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
@@ -149,7 +146,10 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::*;
+    use crate::store::{steps::STEPS, written};
 
     #[test]
     fn opens_again_and_is_private() {
@@ -289,6 +289,13 @@ mod tests {
             )
             .unwrap();
         assert_eq!(format, "appleHealth");
+        let mut written = Vec::new();
+        let told = written::behind(&connection, 0, |place| {
+            written.push((place.seq, place.kind_id, place.start_ms));
+            ControlFlow::Continue(())
+        });
+        assert!(told.unwrap().is_continue());
+        assert_eq!(written, [(1, 1, 1000)]);
         drop(connection);
         assert_eq!(content(&open(&path).unwrap()), before);
     }

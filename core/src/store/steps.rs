@@ -4,11 +4,27 @@
 //! version of before or the newest one, also after a kill. A step that was released is never
 //! changed; what is to be otherwise is a further step at the end.
 
+use rusqlite::Connection;
+
+use super::{StoreError, written};
+
 /// What makes version n + 1 of version n; version 0 is an empty file.
-pub(super) const STEPS: &[&str] = &[RECORDS, DOCUMENTS, HISTORY, DELETIONS];
+pub(super) const STEPS: &[&str] = &[RECORDS, DOCUMENTS, HISTORY, DELETIONS, WRITTEN];
 
 /// Version of the tables that this program knows.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
+
+/// Takes the steps that a file of this version lacks, in the caller's transaction.
+pub(super) fn bring_up(connection: &Connection, found: i64) -> Result<(), StoreError> {
+    let done = usize::try_from(found).unwrap_or_default();
+    for step in STEPS.iter().skip(done) {
+        connection.execute_batch(step)?;
+    }
+    if found < 5 {
+        written::adopt(connection)?;
+    }
+    Ok(())
+}
 
 /// Version 1: records, workouts, correlations.
 const RECORDS: &str = "
@@ -273,6 +289,17 @@ UPDATE tombstone SET (start_ms, category_id) =
   (SELECT start_ms, category_id FROM departed WHERE departed.id = tombstone.id);
 DROP TRIGGER sample_departed;
 DROP TABLE departed;
+";
+
+/// Version 5: the order in which samples were written, in few bytes instead of an index that held each id a
+/// second time.
+const WRITTEN: &str = "
+-- Up to some hundred samples, in the order of writing (core/src/store/written.rs). A sample that was written again
+-- or deleted since is not where its former place says.
+CREATE TABLE written (
+  seq    INTEGER PRIMARY KEY,     -- of the last of them
+  places BLOB    NOT NULL         -- of each seq, kind_id and start_ms
+) STRICT;
 ";
 
 #[cfg(test)]

@@ -240,6 +240,7 @@ impl<'t> Ingest<'t> {
         }
         self.samples.flush(&mut self.names)?;
         self.samples.settle(&mut self.names)?;
+        self.samples.written.keep(self.transaction)?;
         self.workouts
             .settle(&mut self.names, &mut self.samples.seq)?;
         self.correlations

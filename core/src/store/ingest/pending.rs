@@ -1,8 +1,8 @@
 //! Inserting many records by one statement.
 //!
-//! A statement that inserts one row looks for its place from the root of both trees (the rows, and
-//! their order of writing). Within one statement the place of the row before is the place of the next,
-//! as long as a file brings records in order. So records that are probably new wait for each other.
+//! A statement that inserts one row looks for its place from the root of the tree. Within one statement the
+//! place of the row before is the place of the next, as long as a file brings records in order. So records that
+//! are probably new wait for each other.
 
 use std::mem;
 
@@ -43,25 +43,25 @@ pub(super) fn insert_many(origin_id: i64, format_id: i64) -> String {
 }
 
 impl Samples<'_> {
-    /// Numbers for the next row.
+    /// Numbers for the next row. Places of the sequence are never used later than others behind them.
     pub(super) fn number(&mut self) -> Number {
-        self.spare.pop().unwrap_or_else(|| {
+        self.seq += 1;
+        let row = self.spare.pop().unwrap_or_else(|| {
             self.rows += 1;
-            self.seq += 1;
-            Number {
-                row: self.rows,
-                seq: self.seq,
-            }
-        })
+            self.rows
+        });
+        Number { row, seq: self.seq }
     }
 
     /// Takes numbers back that no row has.
     pub(super) fn give_back(&mut self, number: Number) {
-        if number.row == self.rows && number.seq == self.seq {
-            self.rows -= 1;
+        if number.seq == self.seq {
             self.seq -= 1;
+        }
+        if number.row == self.rows {
+            self.rows -= 1;
         } else {
-            self.spare.push(number);
+            self.spare.push(number.row);
         }
     }
 
@@ -82,7 +82,7 @@ impl Samples<'_> {
         }
         rows.clear();
         self.pending = rows;
-        Ok(())
+        self.written.keep_full(self.connection)
     }
 
     fn insert_together(&mut self, rows: &[Row], names: &mut Names<'_>) -> rusqlite::Result<()> {
@@ -155,6 +155,7 @@ impl Samples<'_> {
     /// A new row stands in the table.
     pub(super) fn inserted(&mut self, row: &Row, number: Number) {
         self.met.insert(number.row);
+        self.written.add(number.seq, row.kind_id, row.start_ms);
         self.counts.new += 1;
         let added = self.added.entry((row.kind_id, row.origin_id)).or_default();
         added.samples += 1;

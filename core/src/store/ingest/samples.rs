@@ -14,12 +14,13 @@ use super::{
     known::{LOOKED_AT, WITHIN},
     met::Met,
     names::Names,
-    pending::{METADATA_BYTES, Number, TOGETHER, insert_many},
+    pending::{METADATA_BYTES, TOGETHER, insert_many},
     row::{Described, Row, Stored, half, row_of, stored},
 };
 use crate::{
     identity::{self, Id, Key, MAX_ORDINAL},
     sample::Sample,
+    store::written::Recorder,
 };
 
 /// More rows of one key than this are compared at the end only, in one sorted pass; comparing
@@ -63,8 +64,10 @@ pub(super) struct Samples<'t> {
     pub(super) pending: Vec<Row>,
     /// Bytes of their metadata.
     pub(super) pending_bytes: usize,
-    /// Numbers that were given out and not taken.
-    pub(super) spare: Vec<Number>,
+    /// Row numbers that were given out and not taken.
+    pub(super) spare: Vec<i64>,
+    /// What was written, for the order of writing.
+    pub(super) written: Recorder,
     insert: Statement<'t>,
     pub(super) insert_many: Statement<'t>,
     pub(super) find: Statement<'t>,
@@ -109,6 +112,7 @@ impl<'t> Samples<'t> {
             pending: Vec::with_capacity(TOGETHER),
             pending_bytes: 0,
             spare: Vec::new(),
+            written: Recorder::default(),
             insert: connection.prepare(INSERT)?,
             insert_many: connection.prepare(&insert_many(origin_id, format_id))?,
             find: connection.prepare(FIND)?,

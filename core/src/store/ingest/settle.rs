@@ -131,6 +131,8 @@ impl Samples<'_> {
             row.metadata_id,
             row.metadata,
         ])?;
+        self.written.add(self.seq, row.kind_id, row.start_ms);
+        self.written.keep_full(self.connection)?;
         self.met.insert(stored.row);
         self.counts.updated += 1;
         Ok(())

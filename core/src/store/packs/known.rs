@@ -1,13 +1,16 @@
 //! Which packs are true of a snapshot of the store.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::{
+    collections::BTreeMap,
+    ops::{Bound, ControlFlow},
+};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{At, Sizes};
 use crate::{
     batch::SCHEMA_VERSION,
-    store::{StoreError, changes::token, plan::Stretch, steps},
+    store::{StoreError, changes::token, plan::Stretch, steps, written},
 };
 
 /// A pack, without its bytes.
@@ -122,38 +125,52 @@ impl Known {
         seq: i64,
         most: usize,
     ) -> Result<bool, StoreError> {
-        let mut changes = 0;
-        for sql in [
-            // By the index of the sequence, which has the key in it.
-            "SELECT kind_id, start_ms, id FROM sample INDEXED BY sample_seq WHERE seq > ?1",
+        let mut left = most;
+        let written = written::behind(store, seq, |place| {
+            // Which of that moment is not said.
+            let of = |id| (place.start_ms, id);
+            self.forget(place.kind_id, of([0; 16]), of([255; 16]));
+            count_down(&mut left)
+        })?;
+        if written.is_break() {
+            return Ok(false);
+        }
+        let mut statement = store.prepare_cached(
             "SELECT kind_id, start_ms, id FROM tombstone
              WHERE seq > ?1 AND (kind_id IS NOT NULL OR noun IS 'sample')",
-        ] {
-            let mut statement = store.prepare_cached(sql)?;
-            let mut rows = statement.query([seq])?;
-            while let Some(row) = rows.next()? {
-                changes += 1;
-                let kind_id: Option<i64> = row.get(0)?;
-                let (Some(kind_id), Some(start_ms)) = (kind_id, row.get(1)?) else {
-                    return Ok(false);
-                };
-                if changes > most {
-                    return Ok(false);
-                }
-                self.forget(kind_id, (start_ms, row.get(2)?));
+        )?;
+        let mut rows = statement.query([seq])?;
+        while let Some(row) = rows.next()? {
+            let kind_id: Option<i64> = row.get(0)?;
+            let (Some(kind_id), Some(start_ms)) = (kind_id, row.get(1)?) else {
+                return Ok(false);
+            };
+            if count_down(&mut left).is_break() {
+                return Ok(false);
             }
+            let at = (start_ms, row.get(2)?);
+            self.forget(kind_id, at, at);
         }
         Ok(true)
     }
 
-    /// Forgets the pack that holds this place.
-    fn forget(&mut self, kind_id: i64, at: At) {
-        let before = self.0.range(..=(kind_id, at)).next_back();
-        if let Some((&key, pack)) = before
+    /// Forgets the packs that hold some place from `from` to `to`.
+    fn forget(&mut self, kind_id: i64, from: At, to: At) {
+        while let Some((&key, pack)) = self.0.range(..=(kind_id, to)).next_back()
             && key.0 == kind_id
-            && at <= pack.last
+            && from <= pack.last
         {
             self.0.remove(&key);
         }
+    }
+}
+
+fn count_down(left: &mut usize) -> ControlFlow<()> {
+    match left.checked_sub(1) {
+        Some(fewer) => {
+            *left = fewer;
+            ControlFlow::Continue(())
+        }
+        None => ControlFlow::Break(()),
     }
 }

@@ -11,6 +11,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    ops::ControlFlow,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,7 +21,7 @@ use crate::{
     aggregate::{Calendar, HOUR_MS, Spread},
     kind::{Kind, Style},
     query::Query,
-    store::{StoreError, changes::token},
+    store::{StoreError, changes::token, written},
 };
 
 /// With fewer samples of a type nothing is worth keeping.
@@ -206,21 +207,31 @@ fn touched(
     seq: i64,
 ) -> Result<Option<BTreeSet<i64>>, StoreError> {
     let mut touched = BTreeSet::new();
-    for sql in [
-        // By the index of the sequence, which has the type and the start in it.
-        "SELECT start_ms FROM sample INDEXED BY sample_seq WHERE seq > ?1 AND kind_id = ?2",
-        "SELECT start_ms FROM tombstone WHERE seq > ?1 AND kind_id = ?2",
-    ] {
-        let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query([seq, kind_id])?;
-        while let Some(row) = rows.next()? {
-            let Some(start_ms) = row.get::<_, Option<i64>>(0)? else {
-                return Ok(None);
-            };
-            touched.insert(hour_of(start_ms));
-            if touched.len() > TOUCHED {
-                return Ok(None);
-            }
+    let mut touch = |start_ms| {
+        touched.insert(hour_of(start_ms));
+        if touched.len() > TOUCHED {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let written = written::behind(connection, seq, |place| {
+        if place.kind_id == kind_id {
+            touch(place.start_ms)
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    if written.is_break() {
+        return Ok(None);
+    }
+    let sql = "SELECT start_ms FROM tombstone WHERE seq > ?1 AND kind_id = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([seq, kind_id])?;
+    while let Some(row) = rows.next()? {
+        let start_ms: Option<i64> = row.get(0)?;
+        if start_ms.is_none_or(|start_ms| touch(start_ms).is_break()) {
+            return Ok(None);
         }
     }
     Ok(Some(touched))

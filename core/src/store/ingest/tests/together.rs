@@ -1,12 +1,17 @@
 //! Records that are inserted and met many at a time are treated as one by one.
 
+use std::ops::ControlFlow;
+
 use proptest::{
     collection::vec, prelude::ProptestConfig, prop_assert, prop_assert_eq, proptest,
     strategy::Strategy,
 };
 
 use super::*;
-use crate::sample::{Sample, Value};
+use crate::{
+    sample::{Sample, Value},
+    store::written,
+};
 
 /// A record with one of few keys and one of few values.
 fn record((kind, minute, value): (u8, i64, u8)) -> Item {
@@ -57,6 +62,23 @@ fn rows(store: &Store) -> Vec<(String, i64, Id, f64)> {
     rows.map(Result::unwrap).collect()
 }
 
+/// Whether the order of writing has the place of every row, and is in order.
+fn is_in_order(store: &Store) -> bool {
+    let mut places = Vec::new();
+    let told = written::behind(&store.connection, 0, |place| {
+        places.push((place.seq, place.kind_id, place.start_ms));
+        ControlFlow::Continue(())
+    });
+    assert!(told.unwrap().is_continue());
+    let sql = "SELECT seq, kind_id, start_ms FROM sample";
+    let mut statement = store.connection.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let all_there = rows
+        .unwrap()
+        .all(|row| places.binary_search(&row.unwrap()).is_ok());
+    all_there && places.is_sorted_by(|(before, ..), (after, ..)| before < after)
+}
+
 fn one(store: &Store, sql: &str) -> i64 {
     store
         .connection
@@ -91,6 +113,7 @@ proptest! {
             let samples = one(&store, "SELECT count(*) FROM sample");
             prop_assert_eq!(samples, one(&store, "SELECT count(DISTINCT row) FROM sample"));
             prop_assert_eq!(samples, one(&store, "SELECT count(DISTINCT seq) FROM sample"));
+            prop_assert!(is_in_order(&store) && is_in_order(&singly));
             let last = one(&store, "SELECT max(row) FROM sample");
             prop_assert!(last <= one(&store, "SELECT rows FROM counter"));
             // The same file again takes no place.

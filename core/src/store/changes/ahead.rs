@@ -1,0 +1,128 @@
+//! How far a page goes, and where its samples are.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ops::ControlFlow,
+};
+
+use rusqlite::{Connection, Params, params};
+
+use crate::{
+    identity::Id,
+    store::{
+        StoreError,
+        written::{self, Place},
+    },
+};
+
+/// One sample: see [`Whereabouts::parameters`].
+pub(super) const SAMPLE: &str = "
+SELECT seq, kind_id, start_ms, id, end_ms, origin_id, source_id, unit_id, value, category_id,
+       device_id, created_ms, metadata_id, metadata
+FROM sample WHERE kind_id = ?1 AND start_ms = ?2 AND id BETWEEN ?3 AND ?4 AND seq = ?5";
+
+const OF_MOMENT: &str = "
+SELECT seq, id FROM sample WHERE kind_id = ?1 AND start_ms = ?2 AND seq BETWEEN ?3 AND ?4";
+
+/// What has places in the sequence and is no sample.
+const OTHERS: [&str; 5] = [
+    "tombstone",
+    "recategorized",
+    "workout",
+    "correlation",
+    "document",
+];
+
+/// Where samples were written behind a place, as far as one page goes; and the last place of the page, if that
+/// is not the present one.
+pub(super) fn ahead(
+    connection: &Connection,
+    after: i64,
+    limit: usize,
+) -> Result<(Vec<Place>, Option<i64>), StoreError> {
+    let mut samples = Vec::new();
+    let told = written::behind(connection, after, |place| {
+        samples.push(place);
+        if samples.len() < limit {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    });
+    // Whether it was enough shows below.
+    let _: ControlFlow<()> = told?;
+    let mut places: Vec<i64> = samples.iter().map(|place| place.seq).collect();
+    let of = |table: &str| {
+        format!("SELECT seq FROM (SELECT seq FROM {table} WHERE seq > ?1 ORDER BY seq LIMIT ?2)")
+    };
+    let sql = OTHERS.map(of).join(" UNION ALL ");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let others = statement.query_map(params![after, limit], |row| row.get(0))?;
+    for other in others {
+        places.push(other?);
+    }
+    places.sort_unstable();
+    let end = places.get(limit.saturating_sub(1)).copied();
+    Ok((samples, end))
+}
+
+/// Where a sample is, if it is still there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whereabouts {
+    pub(super) place: Place,
+    /// Between these ids.
+    from: Id,
+    to: Id,
+}
+
+impl Whereabouts {
+    /// Parameters of [`SAMPLE`].
+    pub(super) fn parameters(&self) -> impl Params + '_ {
+        let Place {
+            seq,
+            kind_id,
+            start_ms,
+        } = self.place;
+        (kind_id, start_ms, self.from, self.to, seq)
+    }
+}
+
+/// Where the samples are that were written at some places. Those of a moment of which the page has several are
+/// found by one walk over that moment: if each was, a file whose samples all begin together would take hours.
+pub(super) fn whereabouts(
+    connection: &Connection,
+    places: &[Place],
+) -> Result<Vec<Whereabouts>, StoreError> {
+    let (Some(first), Some(last)) = (places.first(), places.last()) else {
+        return Ok(Vec::new());
+    };
+    let moment = |place: &Place| (place.kind_id, place.start_ms);
+    let (mut seen, mut crowded) = (HashSet::new(), HashSet::new());
+    for place in places {
+        if !seen.insert(moment(place)) {
+            crowded.insert(moment(place));
+        }
+    }
+    let mut ids: HashMap<i64, Id> = HashMap::new();
+    let mut statement = connection.prepare_cached(OF_MOMENT)?;
+    for (kind_id, start_ms) in &crowded {
+        let mut rows = statement.query(params![kind_id, start_ms, first.seq, last.seq])?;
+        while let Some(row) = rows.next()? {
+            ids.insert(row.get(0)?, row.get(1)?);
+        }
+    }
+    let whereabouts = places.iter().filter_map(|place| {
+        let (from, to) = if crowded.contains(&moment(place)) {
+            let id = *ids.get(&place.seq)?;
+            (id, id)
+        } else {
+            ([0; 16], [255; 16])
+        };
+        Some(Whereabouts {
+            place: *place,
+            from,
+            to,
+        })
+    });
+    Ok(whereabouts.collect())
+}
