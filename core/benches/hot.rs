@@ -63,7 +63,7 @@ fn export() -> Vec<u8> {
 fn read(export: &[u8], sink: &mut dyn FnMut(Sample)) {
     let mut hand_on = |item| {
         if let Item::Sample(sample) = item {
-            sink(*sample);
+            sink(sample);
         }
         Ok(())
     };

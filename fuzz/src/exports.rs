@@ -28,7 +28,7 @@ pub fn read(name: &str, data: &[u8]) -> bool {
     let mut samples = 0_u64;
     let outcome = importer.read(&mut source, &mut |item| {
         let sample = match &item {
-            Item::Sample(sample) => Some(&**sample),
+            Item::Sample(sample) => Some(sample),
             Item::Returning(row) => Some(&row.sample),
             Item::Document(document) => {
                 check(document);

@@ -132,8 +132,8 @@ pub struct Stopped;
 /// What an importer hands on.
 #[derive(Debug)]
 pub enum Item {
-    /// One record.
-    Sample(Box<Sample>),
+    /// One record; there are so many that each in memory of its own would take a tenth of the reader's time.
+    Sample(Sample),
     /// One workout.
     Workout(Box<Workout>),
     /// Samples that belong together.

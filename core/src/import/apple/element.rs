@@ -118,7 +118,7 @@ impl ElementReader<'_, '_> {
                         .measures
                         .last()
                         .and_then(|measure| measure.remark.clone());
-                    (self.sink)(Item::Sample(Box::new(sample)))?;
+                    (self.sink)(Item::Sample(sample))?;
                     if let Some(reason) = remark {
                         (self.sink)(Item::Skipped {
                             line,

@@ -16,6 +16,10 @@ pub(super) struct Tag {
     text: String,
     name: Range<usize>,
     attributes: Vec<(Range<usize>, Range<usize>)>,
+    /// Those of the tag before, whose text is there until this one was read: most have the same keys.
+    before: Vec<(Range<usize>, Range<usize>)>,
+    /// The last one was read to its end, and was as nearly all are.
+    was_usual: bool,
     /// Something in it is not an attribute.
     pub(super) broken: bool,
     /// Forbidden characters that were written as references.
@@ -58,6 +62,10 @@ impl Tag {
 
     /// Takes the start tag that the text begins with; `None` if its end is not there yet.
     pub(super) fn read(&mut self, text: &str) -> Option<Ended> {
+        self.before.clear();
+        if std::mem::take(&mut self.was_usual) {
+            std::mem::swap(&mut self.before, &mut self.attributes);
+        }
         self.attributes.clear();
         self.controls = 0;
         self.broken = false;
@@ -68,6 +76,7 @@ impl Tag {
         let tag = text.get(..length)?;
         self.text.clear();
         self.text.push_str(tag);
+        self.was_usual = true;
         let mut lines = 0;
         let bytes = tag.as_bytes();
         if memchr3(b'\n', b'\r', b'\t', bytes).is_some() {
@@ -115,15 +124,21 @@ impl Tag {
                 _ => {}
             }
             at = from;
-            while bytes.get(at).is_some_and(|byte| is_plain(*byte)) {
-                at += 1;
+            let rest = bytes.get(from..)?;
+            let known = self.before.get(self.attributes.len());
+            let known = known.and_then(|(key, _)| self.text.as_bytes().get(key.clone()));
+            match known {
+                Some(known) if rest.starts_with(known) && rest.get(known.len()) == Some(&b'=') => {
+                    at += known.len();
+                }
+                _ => at += rest.iter().take_while(|byte| is_plain(**byte)).count(),
             }
             let key = from..at;
             if key.is_empty() || *bytes.get(at)? != b'=' || *bytes.get(at + 1)? != b'"' {
                 return Some(Err(Unusual));
             }
             let start = at + 2;
-            let end = start + memchr(b'"', bytes.get(start..)?)?;
+            let end = start + quote(bytes.get(start..)?)?;
             self.attributes.push((key, start..end));
             at = end + 1;
         }
@@ -225,6 +240,26 @@ struct Usual {
 
 /// Something in a tag is not as usual.
 struct Unusual;
+
+/// Where the first `"` stands. Most values are short: a call for each would take as long as all the rest.
+fn quote(bytes: &[u8]) -> Option<usize> {
+    const SHORT: usize = 4;
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const QUOTES: u64 = ONES * 0x22;
+
+    let (words, _) = bytes.as_chunks::<8>();
+    for (number, word) in words.iter().take(SHORT).enumerate() {
+        let others = u64::from_le_bytes(*word) ^ QUOTES;
+        // The lowest bit that is set belongs to the first byte that is a quote.
+        let found = others.wrapping_sub(ONES) & !others & (ONES << 7);
+        if found != 0 {
+            let byte = usize::try_from(found.trailing_zeros() / 8).ok()?;
+            return Some(number * 8 + byte);
+        }
+    }
+    let from = words.len().min(SHORT) * 8;
+    Some(from + memchr(b'"', bytes.get(from..)?)?)
+}
 
 /// What names consist of.
 fn is_plain(byte: u8) -> bool {
@@ -378,5 +413,65 @@ mod tests {
         tag.assign("Record", " sourceName=\"Bad&#11;App&#x0;&#xD800;\"");
         assert_eq!(tag.value("sourceName"), Some("BadApp"));
         assert_eq!(tag.controls, 3);
+    }
+
+    #[test]
+    fn the_first_quote_is_found_at_every_place_beside_every_byte() {
+        for beside in (0..=u8::MAX).filter(|byte| *byte != b'"') {
+            for length in [0, 1, 7, 8, 9, 31, 32, 33, 40, 70] {
+                assert_eq!(quote(&vec![beside; length]), None);
+                for at in 0..length {
+                    let mut text = vec![beside; length];
+                    text[at] = b'"';
+                    assert_eq!(quote(&text), Some(at), "{beside} {length}");
+                    text[at..].fill(b'"');
+                    assert_eq!(quote(&text), Some(at), "{beside} {length}");
+                }
+            }
+        }
+    }
+
+    /// Whatever tag came before, each is read as if it was the first.
+    #[test]
+    fn the_tag_before_changes_nothing() {
+        let tags = [
+            "<Record a=\"1\" bc=\"2\" d=\"3\"/>",
+            "<Record a=\"1\" bcd=\"2\" d=\"3\"/>",
+            "<Record a=\"1\" b=\"2\">",
+            "<Record a=\"&lt;\" bc=\"&amp;\" d=\"\"/>",
+            "<Record a = \"1\" bc=\"2\"/>",
+            "<Record a key=\"1\" bc='2'/>",
+            "<Record a key=\"1\" bc=\"2\" d=\"3\"/>",
+            "<Entry a=1/>",
+            "<Entry/>",
+            "<Record  a=\"1\"\n bc=\"2\" d/>",
+            // Not to the end; the places of these keys are others in the text of another tag.
+            "<Record a=\"1\" bc=\"2\" d=\"3\" e=\"4\" f=\"",
+            "<R longer=\"1\" b=\"2\" d",
+            "<Record a",
+        ];
+        let told = |tag: &mut Tag, text| {
+            let ended = tag.read(text);
+            let attributes: Vec<_> = tag
+                .attributes()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect();
+            (
+                ended,
+                // Of a tag that did not end nobody asks.
+                ended.map(|_| (tag.name().to_owned(), attributes, tag.broken)),
+            )
+        };
+        for first in tags {
+            for second in tags {
+                for third in tags {
+                    let mut tag = Tag::default();
+                    told(&mut tag, first);
+                    told(&mut tag, second);
+                    let alone = told(&mut Tag::default(), third);
+                    assert_eq!(told(&mut tag, third), alone, "{first} {second} {third}");
+                }
+            }
+        }
     }
 }

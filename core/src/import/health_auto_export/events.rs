@@ -103,7 +103,7 @@ pub(super) fn sample(
     writers: &mut Writers,
 ) -> Item {
     let source = tree.source().unwrap_or(APP);
-    Item::Sample(Box::new(Sample {
+    Item::Sample(Sample {
         kind,
         unit,
         value,
@@ -113,5 +113,5 @@ pub(super) fn sample(
         provenance: writers.find(source, None, None),
         external_id: None,
         metadata,
-    }))
+    })
 }

@@ -373,5 +373,5 @@ fn sample(
 }
 
 fn item(sample: Sample) -> Item {
-    Item::Sample(Box::new(sample))
+    Item::Sample(sample)
 }

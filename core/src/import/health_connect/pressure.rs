@@ -78,7 +78,7 @@ impl Reader<'_, '_, '_> {
             members: members.clone(),
         };
         for member in members {
-            (self.sink)(Item::Sample(Box::new(member)))?;
+            (self.sink)(Item::Sample(member))?;
         }
         (self.sink)(Item::Correlation(Box::new(correlation)))?;
         Ok(())

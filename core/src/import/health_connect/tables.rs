@@ -232,7 +232,7 @@ impl Reader<'_, '_, '_> {
         sample: Result<Sample, record::Reason>,
     ) -> Result<(), ReadError> {
         match sample {
-            Ok(sample) => (self.sink)(Item::Sample(Box::new(sample)))?,
+            Ok(sample) => (self.sink)(Item::Sample(sample))?,
             Err(reason) => self.skip(reason),
         }
         Ok(())

@@ -106,7 +106,7 @@ impl<'t> Ingest<'t> {
     fn take(&mut self, batch: &mut [Keyed]) -> Result<(), StoreError> {
         for keyed in batch {
             if let Keyed::Sample(sample, key, metadata) = keyed {
-                let described = (&**sample, metadata.as_deref());
+                let described = (&*sample, metadata.as_deref());
                 self.samples.take(described, *key, &mut self.names)?;
                 continue;
             }

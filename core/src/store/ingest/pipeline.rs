@@ -53,7 +53,7 @@ fn find(
 /// An item with its key, which costs a hash and is made where there is time for it.
 pub(super) enum Keyed {
     /// With its metadata as JSON.
-    Sample(Box<Sample>, Key, Option<String>),
+    Sample(Sample, Key, Option<String>),
     Returning {
         sample: Box<Sample>,
         key: Key,

@@ -25,7 +25,7 @@ fn steps(value: f64) -> Sample {
 }
 
 fn sample(value: f64) -> Item {
-    Item::Sample(Box::new(steps(value)))
+    Item::Sample(steps(value))
 }
 
 fn told(imported: &Imported) -> Vec<(&str, u64)> {

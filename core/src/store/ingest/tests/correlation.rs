@@ -38,7 +38,7 @@ fn correlations_come_back_with_their_samples() {
     };
     let mut items = vec![Item::Correlation(Box::new(correlation))];
     // The systolic one stands at top level, too; the other is missing there.
-    items.push(Item::Sample(Box::new(members[0].clone())));
+    items.push(Item::Sample(members[0].clone()));
     let mut store = Store::in_memory().unwrap();
     write(&mut store, "ana", items);
     let mut found = Vec::new();

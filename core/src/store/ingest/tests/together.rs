@@ -16,7 +16,7 @@ use crate::{
 /// A record with one of few keys and one of few values.
 fn record((kind, minute, value): (u8, i64, u8)) -> Item {
     let kind = ["steps", "flightsClimbed", "heartRate"][usize::from(kind)];
-    Item::Sample(Box::new(Sample {
+    Item::Sample(Sample {
         kind: Kind::stored(kind),
         unit: "count".into(),
         value: Value::Quantity {
@@ -29,7 +29,7 @@ fn record((kind, minute, value): (u8, i64, u8)) -> Item {
         provenance: writer(),
         external_id: None,
         metadata: Metadata::default(),
-    }))
+    })
 }
 
 /// Writes a file, each record before the next one is looked at.
