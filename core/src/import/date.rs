@@ -6,9 +6,7 @@
 /// Milliseconds since 1970-01-01T00:00:00Z; also reads the compact form of iOS 8
 /// (`20140114084347-0800`), fractions of a second, `Z` and `+01:00`.
 pub(super) fn parse(text: &str) -> Option<i64> {
-    if let Ok(text) = text.as_bytes().try_into()
-        && let Some(ms) = usual(text)
-    {
+    if let Some(ms) = usual(text) {
         return Some(ms);
     }
     let text = text.trim().as_bytes();
@@ -78,66 +76,89 @@ pub(super) fn parse(text: &str) -> Option<i64> {
     YEARS.contains(&seconds).then_some(seconds * 1000 + millis)
 }
 
-/// `2020-01-01 08:00:00 -0500`, of which an export has three a record; `None` for whatever is not
-/// quite that.
-fn usual(text: &[u8; 25]) -> Option<i64> {
-    let [
-        y1,
-        y2,
-        y3,
-        y4,
-        b'-',
-        m1,
-        m2,
-        b'-',
-        d1,
-        d2,
-        b' ',
-        h1,
-        h2,
-        b':',
-        n1,
-        n2,
-        b':',
-        s1,
-        s2,
-        b' ',
-        sign,
-        oh1,
-        oh2,
-        om1,
-        om2,
-    ] = text
-    else {
+/// Reads dates of which most are of the day of the one before, with the same offset.
+#[derive(Debug, Default)]
+pub(super) struct Dates {
+    /// Day and offset as they are printed, and when that day begins.
+    last: Option<(Day, Offset, i64)>,
+}
+
+impl Dates {
+    /// As [`parse`].
+    pub(super) fn parse(&mut self, text: &str) -> Option<i64> {
+        let Some((day, clock, offset)) = parts(text) else {
+            return parse(text);
+        };
+        if let Some((last_day, last_offset, begins_ms)) = &self.last
+            && (day, offset) == (last_day, last_offset)
+            && let Some(ms) = clock_ms(*clock)
+        {
+            return Some(begins_ms + ms);
+        }
+        // All times of such a day are dates.
+        self.last = begins_ms(day, *offset).map(|begins_ms| (*day, *offset, begins_ms));
+        parse(text)
+    }
+}
+
+/// `2020-01-01 `
+type Day = [u8; 11];
+/// `08:00:00`
+type Clock = [u8; 8];
+/// ` -0500`
+type Offset = [u8; 6];
+
+/// The parts of `2020-01-01 08:00:00 -0500`, of which an export has three a record, if it is as long as that.
+fn parts(text: &str) -> Option<(&Day, &Clock, &Offset)> {
+    let (day, rest) = text.as_bytes().split_first_chunk()?;
+    let (clock, rest) = rest.split_first_chunk()?;
+    Some((day, clock, rest.try_into().ok()?))
+}
+
+/// Of what is quite as usual; `None` for all else.
+fn usual(text: &str) -> Option<i64> {
+    let (day, clock, offset) = parts(text)?;
+    Some(begins_ms(day, *offset)? + clock_ms(*clock)?)
+}
+
+fn begins_ms(day: &Day, offset: Offset) -> Option<i64> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b' '] = *day else {
         return None;
     };
-    let mut wrong = false;
-    let mut two = |a: &u8, b: &u8| {
-        let (a, b) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'));
-        wrong |= a > 9 || b > 9;
-        i64::from(a) * 10 + i64::from(b)
+    let [b' ', sign, h1, h2, n1, n2] = offset else {
+        return None;
     };
-    let year = two(y1, y2) * 100 + two(y3, y4);
-    let (month, day) = (two(m1, m2), two(d1, d2));
-    let (hour, minute, second) = (two(h1, h2), two(n1, n2), two(s1, s2));
-    let (hours, minutes) = (two(oh1, oh2), two(om1, om2));
+    let year = two(y1, y2)? * 100 + two(y3, y4)?;
+    let (month, day) = (two(m1, m2)?, two(d1, d2)?);
+    let (hours, minutes) = (two(h1, h2)?, two(n1, n2)?);
     let offset = match sign {
         b'+' => hours * 3600 + minutes * 60,
         b'-' => -(hours * 3600 + minutes * 60),
         _ => return None,
     };
-    // A day that not every month has, a leap second and the first and the last year are left to others.
+    // A day that not every month has, and the first and the last year are left to others.
     let inside = (1..=12).contains(&month)
         && (1..=28).contains(&day)
         && (2..=9998).contains(&year)
-        && hour < 24
-        && minute < 60
-        && second < 60
         && hours < 24
         && minutes < 60;
-    (inside && !wrong).then(|| {
-        ((days(year, month, day) * 24 + hour) * 3600 + minute * 60 + second - offset) * 1000
-    })
+    inside.then(|| (days(year, month, day) * 24 * 3600 - offset) * 1000)
+}
+
+/// Since midnight; a leap second is left to others.
+fn clock_ms(clock: Clock) -> Option<i64> {
+    let [h1, h2, b':', n1, n2, b':', s1, s2] = clock else {
+        return None;
+    };
+    let (hour, minute, second) = (two(h1, h2)?, two(n1, n2)?, two(s1, s2)?);
+    let inside = hour < 24 && minute < 60 && second < 60;
+    inside.then_some(((hour * 60 + minute) * 60 + second) * 1000)
+}
+
+/// Two digits.
+fn two(a: u8, b: u8) -> Option<i64> {
+    let (a, b) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'));
+    (a <= 9 && b <= 9).then(|| i64::from(a) * 10 + i64::from(b))
 }
 
 /// The years 1 to 9999 in UTC, which every format can print.
@@ -203,7 +224,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::*;
 
     #[test]
     fn dates_are_instants() {
@@ -245,6 +266,37 @@ mod tests {
             let time = jiff::Timestamp::from_second(second).unwrap();
             let text = time.strftime("%Y-%m-%d %H:%M:%S +0000").to_string();
             assert_eq!(parse(&text), Some(second * 1000), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_date_before_changes_nothing() {
+        let texts = [
+            "2020-01-01 08:00:00 -0500",
+            "2020-01-01 23:59:59 -0500",
+            "2020-01-01 08:00:60 -0500",
+            "2020-01-01 24:00:00 -0500",
+            "2020-01-01 0a:00:00 -0500",
+            "2020-01-01 08:00:00 -0530",
+            "2020-01-01 08:00:00 +0500",
+            "2020-01-01T08:00:00-05:00",
+            "2020-01-02 08:00:00 -0500",
+            "2020-01-31 08:00:00 -0500",
+            "2020-02-31 08:00:00 -0500",
+            "9999-12-31 23:59:59 -0100",
+            "9999-12-31 10:59:59 -0100",
+            "0001-01-01 00:00:00 +0100",
+            "2020-01-01",
+        ];
+        for first in texts {
+            for second in texts {
+                for third in texts {
+                    let mut dates = Dates::default();
+                    for text in [first, second, third] {
+                        assert_eq!(dates.parse(text), parse(text), "{first} {second} {third}");
+                    }
+                }
+            }
         }
     }
 }

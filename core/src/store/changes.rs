@@ -1,7 +1,7 @@
 //! What changed since a place in the order of writing, page by page.
 //!
 //! ```text
-//! sample ────────────────────────┐  by seq
+//! sample ────────────────────────┐  in the order of writing (see `written`)
 //! workout, correlation, document ┼──────────► what the reader may see ──► ChangeBatch
 //! tombstone, recategorized ──────┘
 //! ```

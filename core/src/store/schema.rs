@@ -105,7 +105,7 @@ pub(super) fn empty_log(connection: &Connection) -> Result<(), rusqlite::Error> 
 }
 
 /// Version of the file's tables, 0 for an empty file.
-fn version(connection: &Connection) -> Result<i64, StoreError> {
+pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let id = pragma("application_id")?;
     if id == APPLICATION_ID {
@@ -198,7 +198,7 @@ mod tests {
                  INSERT INTO device VALUES (1, 'name:iPhone', 'iPhone15,3');
                  INSERT INTO tolerance VALUES (1, 0.5);
                  INSERT INTO metadata VALUES (1, '{{\"a\":\"b\"}}');
-                 INSERT INTO sample VALUES (1, 1000, x'8f', 2000, 1, 1, 1, 1, 1, 1, 12.0, NULL, 1,
+                 INSERT INTO sample VALUES (1, 1000, x'8f000000000000000000000000000000', 2000, 1, 1, 1, 1, 1, 1, 12.0, NULL, 1,
                                             3000, 1, NULL);
                  INSERT INTO tally VALUES (1, 1, 1);
                  INSERT INTO tombstone VALUES (9, 1, x'01');
@@ -206,7 +206,7 @@ mod tests {
                  INSERT INTO workout_statistic VALUES (1, 0, 1, 1, 2, 1, 1.0, 2.0, 3.0, 4.0, 0.5);
                  INSERT INTO workout_event VALUES (1, 0, 'pause', 1, NULL, NULL);
                  INSERT INTO correlation VALUES (1, x'03', 3, 1, 1, 1, 2, 1, NULL, NULL, NULL);
-                 INSERT INTO correlation_member VALUES (1, 0, 1, 1000, x'8f');
+                 INSERT INTO correlation_member VALUES (1, 0, 1, 1000, x'8f000000000000000000000000000000');
                  PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1; COMMIT;",
                 STEPS[0]
             ))
@@ -312,7 +312,7 @@ mod tests {
                  UPDATE sample SET category_id = 1;
                  DELETE FROM sample;
                  INSERT INTO tombstone (seq, kind_id, id, noun, origin_id)
-                 VALUES (10, 1, x'8f', 'sample', 1);
+                 VALUES (10, 1, x'8f000000000000000000000000000000', 'sample', 1);
                  PRAGMA user_version = 3;",
                 STEPS[1], STEPS[2]
             ))

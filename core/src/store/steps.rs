@@ -16,12 +16,13 @@ pub(super) const VERSION: i64 = 5;
 
 /// Takes the steps that a file of this version lacks, in the caller's transaction.
 pub(super) fn bring_up(connection: &Connection, found: i64) -> Result<(), StoreError> {
-    let done = usize::try_from(found).unwrap_or_default();
-    for step in STEPS.iter().skip(done) {
-        connection.execute_batch(step)?;
-    }
-    if found < 5 {
-        written::adopt(connection)?;
+    for (step, version) in STEPS.iter().zip(1..) {
+        if version > found {
+            connection.execute_batch(step)?;
+            if version == 5 {
+                written::adopt(connection)?;
+            }
+        }
     }
     Ok(())
 }
@@ -296,6 +297,7 @@ DROP TABLE departed;
 const WRITTEN: &str = "
 -- Up to some hundred samples, in the order of writing (core/src/store/written.rs). A sample that was written again
 -- or deleted since is not where its former place says.
+-- Whoever writes samples writes here as well: copies, packs and kept totals follow it.
 CREATE TABLE written (
   seq    INTEGER PRIMARY KEY,     -- of the last of them
   places BLOB    NOT NULL         -- of each seq, kind_id and start_ms

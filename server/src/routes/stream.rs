@@ -259,7 +259,8 @@ pub(super) async fn respond<T>(
     };
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        let store = match Store::open(&path) {
+        // Threads come and go, and the allocator keeps for each what it had once.
+        let store = match Store::open_to_walk(&path) {
             Ok(store) => store,
             Err(error) => {
                 // The receiver is gone only if the peer is.

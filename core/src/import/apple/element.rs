@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    beats, date,
+    beats,
+    date::{self, Dates},
     document::element_name,
     limits,
     measure::Measures,
@@ -34,6 +35,7 @@ pub(super) fn read(
         spare: Vec::new(),
         room: Room(0),
         measures: Measures::default(),
+        dates: Dates::default(),
         writers: Writers::default(),
     };
     let mut tag = Tag::default();
@@ -83,6 +85,7 @@ pub(super) type Reason = Cow<'static, str>;
 pub(super) struct ElementReader<'s, 'k> {
     pub(super) tokens: Tokens,
     pub(super) measures: Measures,
+    dates: Dates,
     pub(super) writers: Writers,
     pub(super) references: &'s mut References,
     /// Workouts that were handed on.
@@ -266,10 +269,16 @@ impl ElementReader<'_, '_> {
         } = *parts;
         let start_ms = start
             .ok_or("elements without a start date")
-            .and_then(|text| date::parse(text).ok_or("start dates that are no dates"))?;
+            .and_then(|text| {
+                let date = self.dates.parse(text);
+                date.ok_or("start dates that are no dates")
+            })?;
         let end_ms = match end {
             Some(text) if Some(text) == start => start_ms,
-            Some(text) => date::parse(text).ok_or("end dates that are no dates")?,
+            Some(text) => {
+                let date = self.dates.parse(text);
+                date.ok_or("end dates that are no dates")?
+            }
             None => start_ms,
         };
         if end_ms < start_ms {
@@ -280,7 +289,7 @@ impl ElementReader<'_, '_> {
             end_ms,
             created_ms: match created {
                 Some(text) if Some(text) == end => Some(end_ms),
-                _ => created.and_then(date::parse),
+                _ => created.and_then(|text| self.dates.parse(text)),
             },
             provenance: self.writers.find(name.unwrap_or_default(), version, device),
         })

@@ -82,13 +82,15 @@ impl Whereabouts {
             seq,
             kind_id,
             start_ms,
+            id: _,
         } = self.place;
         (kind_id, start_ms, self.from, self.to, seq)
     }
 }
 
-/// Where the samples are that were written at some places. Those of a moment of which the page has several are
-/// found by one walk over that moment: if each was, a file whose samples all begin together would take hours.
+/// Where the samples are that were written at some places. Where the id was not written down, but the page has
+/// several of one moment, they are found by one walk over that moment: a page never takes more than one walk over
+/// its types.
 pub(super) fn whereabouts(
     connection: &Connection,
     places: &[Place],
@@ -96,11 +98,10 @@ pub(super) fn whereabouts(
     let (Some(first), Some(last)) = (places.first(), places.last()) else {
         return Ok(Vec::new());
     };
-    let moment = |place: &Place| (place.kind_id, place.start_ms);
     let (mut seen, mut crowded) = (HashSet::new(), HashSet::new());
-    for place in places {
-        if !seen.insert(moment(place)) {
-            crowded.insert(moment(place));
+    for place in places.iter().filter(|place| place.id.is_none()) {
+        if !seen.insert(place.moment()) {
+            crowded.insert(place.moment());
         }
     }
     let mut ids: HashMap<i64, Id> = HashMap::new();
@@ -112,7 +113,9 @@ pub(super) fn whereabouts(
         }
     }
     let whereabouts = places.iter().filter_map(|place| {
-        let (from, to) = if crowded.contains(&moment(place)) {
+        let (from, to) = if let Some(id) = place.id {
+            (id, id)
+        } else if crowded.contains(&place.moment()) {
             let id = *ids.get(&place.seq)?;
             (id, id)
         } else {

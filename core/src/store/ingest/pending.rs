@@ -129,7 +129,7 @@ impl Samples<'_> {
         let inserted = self.insert_many.raw_execute()?;
         if inserted == rows.len() {
             for (row, number) in rows.iter().zip(numbers) {
-                self.inserted(row, number);
+                self.inserted(row, 0, number);
             }
             return Ok(());
         }
@@ -140,7 +140,7 @@ impl Samples<'_> {
             let place = params![row.kind_id, row.start_ms, row.key.id(0)];
             let found = self.find.query_row(place, stored).optional()?;
             if found.is_some_and(|found| found.row == number.row) {
-                self.inserted(row, number);
+                self.inserted(row, 0, number);
             } else {
                 self.give_back(number);
                 left.push(row);
@@ -153,9 +153,10 @@ impl Samples<'_> {
     }
 
     /// A new row stands in the table.
-    pub(super) fn inserted(&mut self, row: &Row, number: Number) {
+    pub(super) fn inserted(&mut self, row: &Row, ordinal: u32, number: Number) {
         self.met.insert(number.row);
-        self.written.add(number.seq, row.kind_id, row.start_ms);
+        let id = row.key.id(ordinal);
+        self.written.add(number.seq, row.kind_id, row.start_ms, id);
         self.counts.new += 1;
         let added = self.added.entry((row.kind_id, row.origin_id)).or_default();
         added.samples += 1;

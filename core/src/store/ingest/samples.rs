@@ -255,7 +255,7 @@ impl<'t> Samples<'t> {
             self.give_back(number);
             return Ok(false);
         }
-        self.inserted(row, number);
+        self.inserted(row, ordinal, number);
         Ok(true)
     }
 

@@ -109,6 +109,7 @@ impl Samples<'_> {
                 self.add(&row, next)?;
                 next += 1;
             }
+            self.written.keep_full(connection)?;
         }
         Ok(())
     }
@@ -131,8 +132,8 @@ impl Samples<'_> {
             row.metadata_id,
             row.metadata,
         ])?;
-        self.written.add(self.seq, row.kind_id, row.start_ms);
-        self.written.keep_full(self.connection)?;
+        self.written
+            .add(self.seq, row.kind_id, row.start_ms, stored.id);
         self.met.insert(stored.row);
         self.counts.updated += 1;
         Ok(())

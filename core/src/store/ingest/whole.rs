@@ -13,7 +13,10 @@ use super::{
 use crate::{
     identity::Keys,
     import::{Folder, Importer, ReadError, Sink, Source},
-    store::{Imported, Store, schema::empty_log},
+    store::{
+        Imported, Store,
+        schema::{empty_log, version},
+    },
 };
 
 /// How far an import is.
@@ -106,6 +109,8 @@ impl Store {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // A later program may have had the file meanwhile, and its tables want more than we write.
+        version(&transaction)?;
         let imported = {
             let mut ingest = Ingest::new(&transaction, origin, importer.id())?;
             ingest.with_identity = options.with_identity;

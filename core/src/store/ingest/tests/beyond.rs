@@ -1,10 +1,13 @@
 //! More of one key than any real export has.
 
+use std::ops::ControlFlow;
+
 use super::*;
 use crate::{
     identity::{Key, MAX_ORDINAL, ordinal},
     import::Returning,
     sample::{Sample, Value},
+    store::written,
 };
 
 fn steps(value: f64) -> Sample {
@@ -56,6 +59,28 @@ fn a_file_does_not_use_up_the_ordinals() {
         .query_row("SELECT id FROM sample", [], |row| row.get(0))
         .unwrap();
     assert_eq!(ordinal(id), 0);
+}
+
+/// They are parked and added at the end: their places are kept in rows of bounded size there, too.
+#[test]
+fn many_records_of_one_key_are_each_in_the_order_of_writing() {
+    let mut store = Store::in_memory().unwrap();
+    let all = (0..1000).map(|_| sample(1.0)).collect();
+    assert_eq!(write(&mut store, "ana", all).new, 1000);
+    let mut places = Vec::new();
+    let told = written::behind(&store.connection, 0, |place| {
+        places.push((place.seq, place.id.unwrap()));
+        ControlFlow::Continue(())
+    });
+    assert!(told.unwrap().is_continue());
+    let mut statement = store
+        .connection
+        .prepare("SELECT seq, id FROM sample ORDER BY seq")
+        .unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    let rows: Vec<(i64, Id)> = rows.unwrap().map(Result::unwrap).collect();
+    assert_eq!(places, rows);
+    assert!(count(&store, "written") >= 4);
 }
 
 #[test]
