@@ -136,7 +136,7 @@ What was learnt:
   and one call of the system each, and each woke another thread. Frames of 64 KiB took three quarters of the CPU for Arrow, and
   2.4 times nginx. Frames of 256 KiB, and a piece handed on by the thread that drives the connection, made it 2.0; a frame that is not
   whole yet is no silence, as the client counts the bytes that come (below HTTP, pings left out).
-- Half of the batches of an Arrow file may wait unread for the thread that writes, up to 24 together: 1.9 instead of 2.1 times nginx,
+- Half of the batches of an Arrow file may wait unread for the thread that writes, up to 24 together: a tenth less time,
   as none of the five threads on two cores waits for another at once. Twice as many brought nothing more.
 - Where batches are read by one thread and written by another, few may wait: with four of them instead of two, CSV took a quarter more
   CPU, as they no longer fit into the caches.

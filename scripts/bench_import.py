@@ -114,8 +114,8 @@ store in it):
   record as differences in rows of 256 (table `written`): 90 ms less, and a record takes 90 bytes instead of 123.
 - Looking for characters that XML forbids was one byte at a time in the programs that are given away: their last step of
   optimization is for size and makes no vectors. Eight at a time in one register: 0.17 s of CPU less.
-- SQLite without counters of its memory, checks of arguments and statistics: a program made with and without is 0.1 MB smaller;
-  its share of the time was not measured apart.
+- SQLite without counters of its memory, checks of arguments and statistics: the program is 0.1 MB smaller; its share of
+  the time was not measured apart.
 - A record in memory of its own cost the thread that parses a twelfth of its time (getting and giving back), the letters of
   keys that the tag before had as well, and a call to look for the end of each short value, another thirtieth.
 - What brought nothing measurable: 64 rows a statement, 12 or 30 MB of pages in memory, binding only what differs from the row

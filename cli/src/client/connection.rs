@@ -28,8 +28,10 @@ const WINDOW: u32 = 4 << 20;
 /// the system and a piece to hand on.
 const FRAME: u32 = 256 << 10;
 
-/// Fewer bytes are none: a server that is stuck still sends pings.
+/// Fewer bytes are none, whatever the time: a server that is stuck still sends pings.
 const PROGRESS: u64 = 1024;
+/// Nor are fewer a second; pings are less than one.
+const PROGRESS_A_SECOND: u64 = 4;
 
 /// How long a connection that failed may take to say why.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -208,7 +210,7 @@ impl Answer {
 }
 
 /// Waits until there is something, or until for so long nothing came. On a slow network a frame may take
-/// longer than that: it is not whole yet, but its bytes come.
+/// longer than that: it is not whole yet, but its bytes come, a record of TLS (16 KiB) at a time.
 async fn unless_silent<F: Future>(
     silence: Duration,
     bytes: impl Fn() -> u64,
@@ -221,7 +223,8 @@ async fn unless_silent<F: Future>(
             return Some(there);
         }
         let now = bytes();
-        if now.saturating_sub(before) < PROGRESS {
+        let least = PROGRESS.max(silence.as_secs().saturating_mul(PROGRESS_A_SECOND));
+        if now.saturating_sub(before) < least {
             return None;
         }
         before = now;
@@ -274,15 +277,22 @@ mod tests {
 
     const SILENCE: Duration = Duration::from_mins(1);
 
-    /// What becomes of a frame that takes ten times the silence, with so many bytes a second under way.
     async fn wait(a_second: u64) -> (Option<&'static str>, Duration) {
+        wait_for(SILENCE, &|seconds| seconds * a_second).await
+    }
+
+    /// What becomes of a frame that takes ten times the silence, with so many bytes after so many seconds.
+    async fn wait_for(
+        silence: Duration,
+        come: &dyn Fn(u64) -> u64,
+    ) -> (Option<&'static str>, Duration) {
         let began = Instant::now();
-        let bytes = || began.elapsed().as_secs() * a_second;
+        let bytes = || come(began.elapsed().as_secs());
         let frame = async {
-            sleep(SILENCE * 10).await;
+            sleep(silence * 10).await;
             "whole"
         };
-        let outcome = unless_silent(SILENCE, bytes, frame).await;
+        let outcome = unless_silent(silence, bytes, frame).await;
         (outcome, began.elapsed())
     }
 
@@ -291,8 +301,12 @@ mod tests {
         let slow = (Some("whole"), SILENCE * 10);
         assert_eq!(wait(1000).await, slow);
         assert_eq!(wait(20).await, slow);
-        // A ping has 17 bytes.
         assert_eq!(wait(17).await, (None, SILENCE));
         assert_eq!(wait(0).await, (None, SILENCE));
+        // A ping has 17 bytes, and comes twice a minute.
+        for silence in [1, 1000, 3600].map(Duration::from_secs) {
+            let pings = wait_for(silence, &|seconds| seconds / 30 * 17).await;
+            assert_eq!(pings, (None, silence));
+        }
     }
 }

@@ -256,7 +256,7 @@ async fn receive(
     let address = answer.address;
     let end = end_of(&answer);
     let (sender, receiver) = mpsc::channel(AHEAD);
-    let writer = Writer::new(sink, end, progress.clone());
+    let (writer, _unless_left) = Writer::new(sink, end, progress.clone());
     let writing = tokio::task::spawn_blocking(move || writer.run(receiver));
     // Beside the connection, in the thread that drives it: no change of threads for a piece.
     let receiving = tokio::spawn(hand_on(answer, sender));
@@ -272,7 +272,15 @@ async fn receive(
 
 /// Hands pieces on until the end; a writer that gave up says itself why.
 async fn hand_on(mut answer: Answer, pieces: mpsc::Sender<Piece>) -> Result<(), Broken> {
-    while let Some(bytes) = answer.chunk().await? {
+    loop {
+        let chunk = tokio::select! {
+            biased;
+            () = pieces.closed() => return Ok(()),
+            chunk = answer.chunk() => chunk?,
+        };
+        let Some(bytes) = chunk else {
+            break;
+        };
         if pieces.send(Piece::Bytes(bytes)).await.is_err() {
             return Ok(());
         }

@@ -300,7 +300,7 @@ const WRITTEN: &str = "
 -- Whoever writes samples writes here as well: copies, packs and kept totals follow it.
 CREATE TABLE written (
   seq    INTEGER PRIMARY KEY,     -- of the last of them
-  places BLOB    NOT NULL         -- of each seq, kind_id and start_ms
+  places BLOB    NOT NULL         -- of each seq, kind_id, start_ms, and of some the id
 ) STRICT;
 ";
 

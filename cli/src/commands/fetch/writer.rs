@@ -2,7 +2,11 @@
 //! to do, because it writes what travels, reads every other batch itself.
 
 use std::{
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
     thread,
 };
 
@@ -24,6 +28,8 @@ const AHEAD: usize = 2;
 const AHEAD_OF_BYTES: usize = 48;
 /// Bytes of messages that wait for the writer's next batch.
 const MOST_WAITING: usize = 1 << 20;
+/// Memory of the batches that were read and wait to be written; the writer reads the others.
+const MOST_READ: usize = 16 << 20;
 
 /// What goes to the thread that reads. A channel that closes without an end was broken off.
 pub(super) enum Piece {
@@ -33,7 +39,8 @@ pub(super) enum Piece {
 
 /// What goes to the thread that writes. The same holds of its channel.
 enum Step {
-    Batch(SampleBatch),
+    /// And its memory, bytes.
+    Batch(SampleBatch, usize),
     /// The bytes that the next batches come from.
     Bytes(bytes::Bytes),
     /// Messages for the writer to read: a batch, and what is no batch since the last one.
@@ -46,27 +53,43 @@ pub(super) struct Writer {
     sink: Sink,
     end: End,
     progress: ProgressBar,
+    is_left: Arc<AtomicBool>,
+}
+
+/// Whoever waits for the writer. Dropped before the end, it leaves what waits to be written unwritten.
+pub(super) struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Writer {
-    pub(super) fn new(sink: Sink, end: End, progress: ProgressBar) -> Self {
-        Self {
+    pub(super) fn new(sink: Sink, end: End, progress: ProgressBar) -> (Self, Waiting) {
+        let is_left = Arc::new(AtomicBool::new(false));
+        let waiting = Waiting(Arc::clone(&is_left));
+        let writer = Self {
             sink,
             end,
             progress,
-        }
+            is_left,
+        };
+        (writer, waiting)
     }
 
     /// Takes the pieces of an answer until its end.
     pub(super) fn run(self, pieces: mpsc::Receiver<Piece>) -> Result<(End, LeftOut), CliError> {
         let takes_bytes = self.sink.takes_bytes();
         let (steps, ready) = sync_channel(if takes_bytes { AHEAD_OF_BYTES } else { AHEAD });
+        let is_read = AtomicUsize::new(0);
+        let is_read = &is_read;
         thread::scope(|scope| {
             let failed = |why: &str| CliError::new(Code::Internal, why.to_owned());
             let writing = thread::Builder::new()
-                .spawn_scoped(scope, move || self.write(&ready))
+                .spawn_scoped(scope, move || self.write(&ready, is_read))
                 .map_err(|error| failed("the system gives no threads").because(error))?;
-            let read = read(pieces, &steps, takes_bytes);
+            let read = read(pieces, &steps, takes_bytes, is_read);
             drop(steps);
             let written = writing
                 .join()
@@ -76,11 +99,22 @@ impl Writer {
         })
     }
 
-    fn write(mut self, steps: &Receiver<Step>) -> Result<(End, LeftOut), CliError> {
+    fn write(
+        mut self,
+        steps: &Receiver<Step>,
+        is_read: &AtomicUsize,
+    ) -> Result<(End, LeftOut), CliError> {
         let mut decoder = ArrowDecoder::default();
         for step in steps {
+            if self.is_left.load(Ordering::Relaxed) {
+                break;
+            }
             match step {
-                Step::Batch(batch) => self.add(&batch)?,
+                Step::Batch(batch, size) => {
+                    self.add(&batch)?;
+                    drop(batch);
+                    is_read.fetch_sub(size, Ordering::Relaxed);
+                }
                 Step::Messages(messages) => {
                     for message in messages {
                         for batch in decoder.decode(&message).map_err(told)? {
@@ -112,9 +146,10 @@ fn read(
     mut pieces: mpsc::Receiver<Piece>,
     steps: &SyncSender<Step>,
     takes_bytes: bool,
+    is_read: &AtomicUsize,
 ) -> Result<(), CliError> {
     let mut messages = ArrowMessages::<SampleBatch>::default();
-    let mut decoder = ArrowDecoder::default();
+    let mut decoder = ArrowDecoder::<SampleBatch>::default();
     // What the writer has to read, if it does: every other batch, and all that is none.
     let (mut theirs, mut is_theirs, mut waiting) = (Vec::new(), false, 0);
     loop {
@@ -128,13 +163,15 @@ fn read(
             return Ok(());
         }
         for message in whole {
-            if takes_bytes && (!message.is_batch || is_theirs) {
+            let is_much = is_read.load(Ordering::Relaxed) > MOST_READ;
+            let for_writer = takes_bytes && (!message.is_batch || is_theirs || is_much);
+            if for_writer {
                 waiting += message.size();
                 theirs.push(message.clone());
             }
-            let was_theirs = message.is_batch && is_theirs;
+            let was_theirs = message.is_batch && for_writer;
             if message.is_batch {
-                is_theirs = takes_bytes && !is_theirs;
+                is_theirs = takes_bytes && !was_theirs;
             }
             if was_theirs || waiting > MOST_WAITING {
                 waiting = 0;
@@ -147,7 +184,9 @@ fn read(
                 continue;
             }
             for batch in decoder.decode(&message).map_err(told)? {
-                if steps.send(Step::Batch(batch)).is_err() {
+                let size = batch.columns().get_array_memory_size();
+                is_read.fetch_add(size, Ordering::Relaxed);
+                if steps.send(Step::Batch(batch, size)).is_err() {
                     return Ok(());
                 }
             }

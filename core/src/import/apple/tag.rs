@@ -195,6 +195,7 @@ impl Tag {
         self.text.push_str(text);
         self.name = 0..name.len();
         self.attributes.clear();
+        self.was_usual = false;
         self.controls = 0;
         self.broken = false;
         // XML makes a space of a line end in a value.

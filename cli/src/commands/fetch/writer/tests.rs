@@ -80,14 +80,15 @@ fn whole<P: AsRef<[u8]>>(parts: &[P]) -> Vec<Piece> {
     pieces.chain([Piece::End]).collect()
 }
 
-fn writer(format: OutputFormat, path: &Path) -> Writer {
+fn writer(format: OutputFormat, path: &Path) -> (Writer, Waiting) {
     let output = Output::open(Some(path), false).unwrap();
     let sink = Sink::new(format, &Options::default(), output, 0).unwrap();
     Writer::new(sink, End::default(), ProgressBar::hidden())
 }
 
 fn write(format: OutputFormat, pieces: Vec<Piece>, path: &Path) -> Result<u64, &'static str> {
-    let outcome = writer(format, path).run(sent(pieces));
+    let (writer, _waiting) = writer(format, path);
+    let outcome = writer.run(sent(pieces));
     outcome
         .map(|(end, _)| end.count)
         .map_err(|error| error.code())
@@ -198,7 +199,7 @@ fn messages_do_not_wait_for_a_batch_for_ever() {
     let many = 3 * MOST_WAITING / dictionary.len();
     let stream = [parts[0].clone(), dictionary.repeat(many), parts[7].clone()];
     let (steps, ready) = sync_channel(1000);
-    read(sent(whole(&stream)), &steps, true).unwrap();
+    read(sent(whole(&stream)), &steps, true, &AtomicUsize::new(0)).unwrap();
     drop(steps);
     let mut all = 0;
     for step in ready {
@@ -210,4 +211,43 @@ fn messages_do_not_wait_for_a_batch_for_ever() {
     }
     // With the schema and the end.
     assert_eq!(all, many + 2);
+}
+
+/// Small messages may unpack to a lot: of that only so much waits.
+#[test]
+fn batches_are_left_to_the_writer_while_much_is_read() {
+    let parts = encoded("arrow", &batches());
+    for (is_read, read_here) in [(0, 3), (MOST_READ + 1, 0)] {
+        let (steps, ready) = sync_channel(1000);
+        let is_read = AtomicUsize::new(is_read);
+        read(sent(whole(&parts)), &steps, true, &is_read).unwrap();
+        drop(steps);
+        let (mut batches, mut left) = (0, 0);
+        for step in ready {
+            match step {
+                Step::Batch(_, size) => {
+                    is_read.fetch_sub(size, Ordering::Relaxed);
+                    batches += 1;
+                }
+                Step::Messages(messages) => {
+                    left += messages.iter().filter(|it| it.is_batch).count();
+                }
+                Step::Bytes(_) | Step::End => {}
+            }
+        }
+        assert_eq!((batches, left), (read_here, 6 - read_here));
+        assert!(is_read.into_inner() == 0 || read_here == 0);
+    }
+}
+
+#[test]
+fn what_nobody_waits_for_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    let parts = encoded("arrow", &batches());
+    let (writer, waiting) = writer(OutputFormat::Arrow, &path);
+    drop(waiting);
+    let outcome = writer.run(sent(whole(&parts)));
+    assert_eq!(outcome.unwrap_err().code(), "ANSWER_DAMAGED");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
