@@ -120,6 +120,8 @@ store in it):
   keys that the tag before had as well, and a call to look for the end of each short value, another thirtieth.
 - What brought nothing measurable: 64 rows a statement, 12 or 30 MB of pages in memory, binding only what differs from the row
   before, having the log written to the disk by another thread meanwhile (10 ms slower).
+- The import again is bound by the thread that parses (0.38 s), which it shares with the first one. That one's writer got faster by
+  more than its reader, so the ratio of both is not what it was (0.59 with 0.55 s and 0.95 s).
 - What stands in the way of more: 0.12 s at the end are SQLite's alone, which has each page on the disk twice (log, file). The
   rest is one core's worth of SQLite (0.5 s, half of it taking bound values into a row) beside half of one that parses.
 ''' % (machine(folder), format(records, ','), size / 1e6, rounds, '\n'.join(lines), stored / 1e6, stored / records)

@@ -10,6 +10,8 @@ ZONE = 'Europe/Vienna'
 PEER = '''
 import duckdb, sys, time
 connection = duckdb.connect()
+# Else a query of more than two seconds writes lines of its own.
+connection.execute('SET enable_progress_bar = false')
 connection.execute("SET TimeZone='%s'")
 for line in sys.stdin:
     began = time.perf_counter()
