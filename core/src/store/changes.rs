@@ -20,10 +20,10 @@ use std::collections::VecDeque;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use self::{
-    ahead::{SAMPLE, Whereabouts, ahead, whereabouts},
+    ahead::{SAMPLE, ahead, parameters, with_ids},
     filter::Filter,
 };
-use super::{Store, StoreError, lookup::SharedTexts};
+use super::{Store, StoreError, lookup::SharedTexts, written};
 use crate::{
     api::Code,
     change::{ChangeBatch, ChangeBuilder, Position, ScopeDigest},
@@ -137,7 +137,7 @@ fn page(connection: &Connection, query: &ChangesQuery) -> Result<Changes, Change
         filter: Filter::new(connection, query)?,
         texts: Texts::new(connection)?,
         builder: ChangeBuilder::default(),
-        samples: whereabouts(connection, &samples)?,
+        samples: with_ids(connection, &samples)?,
         others: others(connection, after, end)?,
         has_series: query.series,
     };
@@ -259,7 +259,7 @@ struct Page<'c> {
     filter: Filter,
     texts: Texts<'c>,
     builder: ChangeBuilder,
-    samples: Vec<Whereabouts>,
+    samples: Vec<written::Place>,
     others: VecDeque<(i64, Other)>,
     has_series: bool,
 }
@@ -287,9 +287,9 @@ impl Page<'_> {
         }
         let mut statement = self.connection.prepare_cached(SAMPLE)?;
         let mut last = after.seq;
-        for at in std::mem::take(&mut self.samples) {
-            let seq = at.place.seq;
-            let mut found = statement.query(at.parameters())?;
+        for place in std::mem::take(&mut self.samples) {
+            let seq = place.seq;
+            let mut found = statement.query(parameters(&place))?;
             let Some(row) = found.next()? else {
                 continue;
             };

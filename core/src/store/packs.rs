@@ -7,9 +7,9 @@
 //!        packs.db is as of
 //! ```
 //!
-//! A file of its own, and never the only place of anything. Nobody who writes samples needs to know of it, but for the order of
-//! writing that all keep: a pack is true as long as the sequence has no change of its stretch behind the place as of which it was made,
-//! and that is looked up by every reader in its own snapshot of the store.
+//! A file of its own, and never the only place of anything. Nobody who writes samples needs to know of it, as all
+//! of them keep the order of writing: a pack is true as long as that has no change of its stretch behind the place
+//! as of which the pack was made, and each reader looks that up in its own snapshot of the store.
 
 mod file;
 mod known;

@@ -39,6 +39,11 @@ impl Place {
     pub(super) const fn moment(&self) -> (i64, i64) {
         (self.kind_id, self.start_ms)
     }
+
+    /// Its id is one from the first to the second.
+    pub(super) fn ids(&self) -> (Id, Id) {
+        self.id.map_or(([0; 16], [255; 16]), |id| (id, id))
+    }
 }
 
 /// Keeps the order of one transaction.

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// One sample: see [`Whereabouts::parameters`].
+/// One sample: see [`parameters`].
 pub(super) const SAMPLE: &str = "
 SELECT seq, kind_id, start_ms, id, end_ms, origin_id, source_id, unit_id, value, category_id,
        device_id, created_ms, metadata_id, metadata
@@ -66,35 +66,19 @@ pub(super) fn ahead(
     Ok((samples, end))
 }
 
-/// Where a sample is, if it is still there.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Whereabouts {
-    pub(super) place: Place,
-    /// Between these ids.
-    from: Id,
-    to: Id,
+/// Parameters of [`SAMPLE`].
+pub(super) fn parameters(place: &Place) -> impl Params + use<> {
+    let (from, to) = place.ids();
+    (place.kind_id, place.start_ms, from, to, place.seq)
 }
 
-impl Whereabouts {
-    /// Parameters of [`SAMPLE`].
-    pub(super) fn parameters(&self) -> impl Params + '_ {
-        let Place {
-            seq,
-            kind_id,
-            start_ms,
-            id: _,
-        } = self.place;
-        (kind_id, start_ms, self.from, self.to, seq)
-    }
-}
-
-/// Where the samples are that were written at some places. Where the id was not written down, but the page has
-/// several of one moment, they are found by one walk over that moment: a page never takes more than one walk over
-/// its types.
-pub(super) fn whereabouts(
+/// Adds the ids that were not written down, where a page has several samples of one moment: they are found by one
+/// walk over that moment, so that a page never takes more than one walk over its types. Leaves out those of them
+/// that are not there any more.
+pub(super) fn with_ids(
     connection: &Connection,
     places: &[Place],
-) -> Result<Vec<Whereabouts>, StoreError> {
+) -> Result<Vec<Place>, StoreError> {
     let (Some(first), Some(last)) = (places.first(), places.last()) else {
         return Ok(Vec::new());
     };
@@ -112,20 +96,12 @@ pub(super) fn whereabouts(
             ids.insert(row.get(0)?, row.get(1)?);
         }
     }
-    let whereabouts = places.iter().filter_map(|place| {
-        let (from, to) = if let Some(id) = place.id {
-            (id, id)
-        } else if crowded.contains(&place.moment()) {
-            let id = *ids.get(&place.seq)?;
-            (id, id)
-        } else {
-            ([0; 16], [255; 16])
-        };
-        Some(Whereabouts {
-            place: *place,
-            from,
-            to,
-        })
+    let found = places.iter().filter_map(|place| {
+        let mut place = *place;
+        if place.id.is_none() && crowded.contains(&place.moment()) {
+            place.id = Some(*ids.get(&place.seq)?);
+        }
+        Some(place)
     });
-    Ok(whereabouts.collect())
+    Ok(found.collect())
 }

@@ -127,9 +127,8 @@ impl Known {
     ) -> Result<bool, StoreError> {
         let mut left = most;
         let written = written::behind(store, seq, |place| {
-            // Which of that moment is not said.
-            let of = |id| (place.start_ms, id);
-            self.forget(place.kind_id, of([0; 16]), of([255; 16]));
+            let (from, to) = place.ids();
+            self.forget(place.kind_id, (place.start_ms, from), (place.start_ms, to));
             count_down(&mut left)
         })?;
         if written.is_break() {

@@ -83,6 +83,28 @@ fn many_records_of_one_key_are_each_in_the_order_of_writing() {
     assert!(count(&store, "written") >= 4);
 }
 
+/// Another program brought the file up to date while this one had it open.
+#[test]
+fn a_store_that_became_newer_is_not_written() {
+    let mut store = Store::in_memory().unwrap();
+    let newer = crate::store::steps::VERSION + 1;
+    store
+        .connection
+        .pragma_update(None, "user_version", newer)
+        .unwrap();
+    let export = "<HealthData><Record type=\"HKQuantityTypeIdentifierStepCount\" unit=\"count\" \
+                  sourceName=\"x\" startDate=\"2026-01-01 08:00:00 +0000\" \
+                  endDate=\"2026-01-01 09:00:00 +0000\" value=\"1\"/></HealthData>";
+    let mut source = std::io::Cursor::new(export);
+    let options = ImportOptions::default();
+    let failed = store.import("ana", &mut source, None, &options, &mut |_| ());
+    assert!(matches!(
+        failed,
+        Err(ImportFailed::Store(StoreError::Newer { found, .. })) if found == newer
+    ));
+    assert_eq!(count(&store, "sample"), 0);
+}
+
 #[test]
 fn a_record_without_an_ordinal_is_told() {
     let mut store = Store::in_memory().unwrap();
