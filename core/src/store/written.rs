@@ -263,6 +263,18 @@ mod tests {
     }
 
     #[test]
+    fn no_row_holds_more_than_a_full_one() {
+        let store = Store::in_memory().unwrap();
+        let mut recorder = Recorder::default();
+        for seq in 1..=600 {
+            recorder.add(seq, 1, seq, [7; 16]);
+        }
+        recorder.keep(&store.connection).unwrap();
+        let lengths: Vec<_> = rows(&store.connection).iter().map(Vec::len).collect();
+        assert_eq!(lengths, [FULL, FULL, 600 - 2 * FULL]);
+    }
+
+    #[test]
     fn whoever_has_enough_is_told_no_more() {
         let store = Store::in_memory().unwrap();
         let mut recorder = Recorder::default();

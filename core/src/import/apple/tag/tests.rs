@@ -75,6 +75,8 @@ fn the_tag_before_changes_nothing() {
         // Not to the end; the places of these keys are others in the text of another tag.
         "<Record a=\"1\" bc=\"2\" d=\"3\" e=\"4\" f=\"",
         "<R longer=\"1\" b=\"2\" d",
+        // Its key is as long as `a="1" b`.
+        "<Record seven77=\"1\" x",
         "<Record a",
     ];
     let told = |tag: &mut Tag, text| {
